@@ -1,0 +1,8 @@
+"""Metrics of the field as torchmetrics classes; each says its formula, mask and colour space."""
+
+from zoo.metrics.image import MaskedPSNR, MaskedSSIM
+from zoo.metrics.intrinsic import ScaleInvariantMSE
+from zoo.metrics.keyed import Keyed
+from zoo.metrics.normals import NormalError, angular_error
+
+__all__ = ["Keyed", "MaskedPSNR", "MaskedSSIM", "NormalError", "ScaleInvariantMSE", "angular_error"]

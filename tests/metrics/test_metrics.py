@@ -1,0 +1,111 @@
+"""Hand-computed answers and invariances of the metrics."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchmetrics import MetricCollection
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+from zoo.metrics import Keyed, MaskedPSNR, MaskedSSIM, NormalError, ScaleInvariantMSE, angular_error
+
+
+def normals(*degrees: float) -> torch.Tensor:
+    """Normals tilted from the viewer by these angles, one picture of one row."""
+    angle = torch.deg2rad(torch.tensor(degrees))
+    return torch.stack([angle.sin(), torch.zeros_like(angle), angle.cos()]).reshape(1, 3, 1, -1)
+
+
+def test_normal_error_by_hand() -> None:
+    preds, target = normals(0, 10, 22, 28), normals(0, 0, 0, 0)
+    expected = {"mean": 15.0, "std": math.sqrt((225 + 25 + 49 + 169) / 4), 20: 50.0, 25: 75.0, 30: 100.0}
+    for statistic, value in expected.items():
+        metric = NormalError(statistic)
+        metric.update(preds, target)
+        assert metric.compute().item() == pytest.approx(value, rel=1e-5)
+
+
+def test_normal_error_counts_the_mask_and_nothing_else() -> None:
+    metric = NormalError()
+    metric.update(normals(10, 90), normals(0, 0), torch.tensor([1.0, 0.0]).reshape(1, 1, 1, 2))
+    assert metric.compute().item() == pytest.approx(10, rel=1e-5)
+
+
+def test_small_angles_keep_their_digits() -> None:
+    assert angular_error(normals(0.01), normals(0)).item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_normal_error_joins_batches() -> None:
+    metric = NormalError("std")
+    for angle in (0.0, 10.0):
+        metric.update(normals(angle), normals(0))
+    assert metric.compute().item() == pytest.approx(5.0, rel=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.05, 20), st.integers(0, 2**31))
+def test_scale_invariant_mse_ignores_brightness(scale: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x, y = torch.rand(2, 2, 3, 5, 5, generator=generator)
+    one, other = ScaleInvariantMSE(), ScaleInvariantMSE()
+    one.update(x, y)
+    other.update(scale * x, y)
+    assert other.compute().item() == pytest.approx(one.compute().item(), rel=1e-4)
+
+
+def test_scale_invariant_mse_by_hand() -> None:
+    """x = (1, 1), y = (1, 3): alpha 2, residuals -1 and 1."""
+    metric = ScaleInvariantMSE()
+    metric.update(torch.ones(1, 1, 1, 2), torch.tensor([1.0, 3.0]).reshape(1, 1, 1, 2))
+    assert metric.compute().item() == pytest.approx(1.0)
+
+
+def test_an_empty_mask_is_left_out() -> None:
+    for metric in (ScaleInvariantMSE(), MaskedPSNR(), MaskedSSIM()):
+        x, y = torch.rand(2, 2, 3, 16, 16)
+        mask = torch.zeros(2, 1, 16, 16)
+        mask[0] = 1
+        metric.update(x, y, mask)
+        both = metric.compute()
+        metric.reset()
+        metric.update(x[:1], y[:1])
+        torch.testing.assert_close(both, metric.compute())
+
+
+def test_masked_psnr_and_ssim_without_mask_are_torchmetrics() -> None:
+    x, y = torch.rand(2, 1, 3, 24, 24)
+    psnr, ssim = MaskedPSNR(), MaskedSSIM()
+    psnr.update(x, y)
+    ssim.update(x, y)
+    torch.testing.assert_close(psnr.compute(), peak_signal_noise_ratio(x, y, data_range=1.0))
+    expected = structural_similarity_index_measure(x, y, data_range=1.0, return_full_image=True)[1].mean()
+    torch.testing.assert_close(ssim.compute(), expected)
+
+
+def test_what_lies_outside_the_mask_changes_nothing() -> None:
+    x, y = torch.rand(2, 1, 3, 24, 24)
+    mask = torch.zeros(1, 1, 24, 24)
+    mask[..., 4:20, 4:20] = 1
+    spoilt = torch.where(mask > 0.5, x, torch.rand_like(x))
+    for metric in (MaskedPSNR(), MaskedSSIM()):
+        metric.update(x, y, mask)
+        expected = metric.compute()
+        metric.reset()
+        metric.update(spoilt, y, mask)
+        torch.testing.assert_close(metric.compute(), expected)
+
+
+def test_keyed_metrics_find_their_tensors() -> None:
+    collection = MetricCollection({"normal": Keyed(NormalError(), "normal"), "psnr": Keyed(MaskedPSNR(), "out", target="image")})
+    batch = {"normal": normals(0, 0), "image": torch.rand(1, 3, 1, 2), "mask": torch.ones(1, 1, 1, 2)}
+    collection.update({"normal": normals(4, 8), "out": batch["image"]}, batch)
+    values = collection.compute()
+    assert values["normal"].item() == pytest.approx(6, rel=1e-5)
+    assert values["psnr"].item() == pytest.approx(100)
+    collection.reset()
+    collection.update({"normal": normals(2, 2), "out": batch["image"]}, batch)
+    assert collection.compute()["normal"].item() == pytest.approx(2, rel=1e-4)
