@@ -1,0 +1,182 @@
+"""What every paper's module shares: the steps, the weighting and logging of losses, optimisers, weights in and out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+import torch
+from pytorch_lightning import LightningDataModule, LightningModule
+from torch import Tensor
+from torchmetrics import MetricCollection
+
+__all__ = ["Batch", "Predictor", "ZooModule"]
+
+Batch = Mapping[str, Tensor]
+Schedule = Literal["constant", "cosine"]
+
+
+class Predictor(Protocol):
+    """Anything that answers a batch as a module does, such as a trivial baseline."""
+
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        """The prediction for a batch, with the keys that the metrics ask for."""
+        ...
+
+
+class ZooModule(LightningModule):
+    """A paper: one inference path, named losses, metrics, and pictures that a person looks at.
+
+    A subclass takes plain typed arguments (they are the command line), calls ``save_hyperparameters``, and supplies
+    ``forward``, ``losses``, ``metrics`` and ``panels``. Everything else is here.
+
+    ``forward(image)`` is the only inference path: predict, benchmark, export and notebooks call it, so pre- and
+    post-processing live inside. It takes and gives the keys of ``zoo.contract``; further keys, which losses need,
+    may go along and are not exported.
+
+    Args:
+        loss_weights: The factor of each term that ``losses`` returns.
+        lr: Learning rate of Adam.
+        weight_decay: On weights of two or more dimensions; biases and gains have none.
+        schedule: ``constant``, or ``cosine``: a warm-up over the first twentieth of all steps, then a cosine to zero.
+    """
+
+    card_name: ClassVar[str]
+    """The name on the card."""
+
+    def __init__(
+        self,
+        loss_weights: Mapping[str, float],
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        schedule: Schedule = "constant",
+    ) -> None:
+        super().__init__()
+        self.loss_weights = dict(loss_weights)
+        self.lr, self.weight_decay, self.schedule = lr, weight_decay, schedule
+        self.val_metrics = self.metrics().clone(prefix="val/")
+        self.test_metrics = self.metrics().clone(prefix="test/")
+
+    # What a paper supplies
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """From the contract's image to the contract's outputs, with all pre- and post-processing."""
+
+    @abstractmethod
+    def losses(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
+        """Named terms, unweighted, each a scalar."""
+
+    @abstractmethod
+    def metrics(self) -> MetricCollection:
+        """What is measured: metrics whose ``update`` takes a prediction and a batch (see ``zoo.metrics.Keyed``)."""
+
+    @abstractmethod
+    def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
+        """Titled pictures (B,3,H,W), sRGB in [0, 1], in the order in which a person reads them."""
+
+    def views(self, prediction: Batch) -> dict[str, Tensor]:
+        """Further pictures (B,3,H,W) of a prediction for ``predict``, such as other lights; none by default."""
+        return {}
+
+    def baseline(self, data: LightningDataModule) -> Predictor | None:
+        """The trivial answer that the model is set beside, learned from the training data; none by default."""
+        return None
+
+    # Steps
+
+    def total_loss(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of the terms.
+
+        Raises:
+            KeyError: A term has no weight.
+        """
+        return torch.stack([self.loss_weights[name] * value for name, value in terms.items()]).sum()
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """One batch: predict, weigh, log each term."""
+        terms = self.losses(self(batch["image"]), batch)
+        loss = self.total_loss(terms)
+        self._log_losses("train", terms, loss, batch)
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """One batch into the validation metrics and losses."""
+        self._evaluate("val", self.val_metrics, batch)
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """One batch into the test metrics and losses."""
+        self._evaluate("test", self.test_metrics, batch)
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """The prediction for a batch of a data module."""
+        return self(batch["image"])
+
+    def _evaluate(self, stage: str, metrics: MetricCollection, batch: dict[str, Tensor]) -> None:
+        prediction = self(batch["image"])
+        terms = self.losses(prediction, batch)
+        self._log_losses(stage, terms, self.total_loss(terms), batch)
+        metrics.update(prediction, batch)
+        self.log_dict(metrics, batch_size=len(batch["image"]))
+
+    def _log_losses(self, stage: str, terms: Mapping[str, Tensor], loss: Tensor, batch: Batch) -> None:
+        size = len(batch["image"])
+        apart = stage != "train"  # training terms are this step's; the others are means over all ranks
+        values = {f"{stage}/loss_{name}": value.detach() for name, value in terms.items()}
+        self.log_dict(values, batch_size=size, sync_dist=apart)
+        self.log(f"{stage}/loss", loss.detach(), batch_size=size, prog_bar=True, sync_dist=apart)
+
+    # Optimisation
+
+    def configure_optimizers(self) -> Any:
+        """Adam with the module's learning rate, decay and schedule."""
+        groups = split_decay(self, self.weight_decay)
+        optimizer = torch.optim.Adam(groups, lr=self.lr)
+        if self.schedule == "constant":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        warm = max(1, steps // 20)
+        rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-2, total_iters=warm)
+        fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - warm))
+        scheduler = torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [warm])
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    # Weights
+
+    @classmethod
+    def from_pretrained(cls, weights: str | Path | None = None, **overrides: Any) -> Self:
+        """The trained module, in evaluation mode.
+
+        Args:
+            weights: A tag on the card, or a file: ours, a Lightning checkpoint, or the authors'. The card's default otherwise.
+            overrides: Constructor arguments in place of those stored with the weights.
+
+        Raises:
+            UserError: No such tag or file, or a file that is damaged, unsafe, or of another model.
+        """
+        from zoo.hub import load
+
+        module = load(cls.card_name, weights=weights, **overrides)
+        assert isinstance(module, cls)
+        return module
+
+    def save_pretrained(self, path: str | Path) -> Path:
+        """Write weights and constructor arguments as safetensors, in half precision, for ``from_pretrained``.
+
+        Raises:
+            UserError: The file cannot be written.
+        """
+        from zoo.hub import save_weights
+
+        return save_weights(self, path)
+
+
+def split_decay(module: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups: decay on weights of two or more dimensions, none on biases and gains."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
