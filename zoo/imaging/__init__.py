@@ -1,0 +1,21 @@
+"""Colour spaces, image files in and out, and pictures that people look at."""
+
+from __future__ import annotations
+
+from zoo.imaging.colour import linear_to_srgb, srgb_to_linear
+from zoo.imaging.display import BACKGROUND, display
+from zoo.imaging.files import IMAGE_SUFFIXES, find_images, read_image, write_image
+from zoo.imaging.panel import contact_sheet, panel
+
+__all__ = [
+    "BACKGROUND",
+    "IMAGE_SUFFIXES",
+    "contact_sheet",
+    "display",
+    "find_images",
+    "linear_to_srgb",
+    "panel",
+    "read_image",
+    "srgb_to_linear",
+    "write_image",
+]
