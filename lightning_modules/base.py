@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, Self
 
@@ -15,7 +15,7 @@ from torchmetrics import MetricCollection
 __all__ = ["Batch", "Predictor", "ZooModule"]
 
 Batch = Mapping[str, Tensor]
-Schedule = Literal["constant", "cosine"]
+Schedule = Literal["constant", "cosine", "multistep"]
 
 
 class Predictor(Protocol):
@@ -40,7 +40,9 @@ class ZooModule(LightningModule):
         loss_weights: The factor of each term that ``losses`` returns.
         lr: Learning rate of Adam.
         weight_decay: On weights of two or more dimensions; biases and gains have none.
-        schedule: ``constant``, or ``cosine``: a warm-up over the first twentieth of all steps, then a cosine to zero.
+        schedule: ``constant``; ``cosine``: a warm-up over the first twentieth of all steps, then a cosine to zero; or
+            ``multistep``: a tenth at each of ``milestones``.
+        milestones: Steps of the optimiser.
     """
 
     card_name: ClassVar[str]
@@ -52,10 +54,12 @@ class ZooModule(LightningModule):
         lr: float = 1e-3,
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
+        milestones: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.loss_weights = dict(loss_weights)
-        self.lr, self.weight_decay, self.schedule = lr, weight_decay, schedule
+        self.lr, self.weight_decay = lr, weight_decay
+        self.schedule, self.milestones = schedule, tuple(milestones)
         self.val_metrics = self.metrics().clone(prefix="val/")
         self.test_metrics = self.metrics().clone(prefix="test/")
 
@@ -136,12 +140,19 @@ class ZooModule(LightningModule):
         optimizer = torch.optim.Adam(groups, lr=self.lr)
         if self.schedule == "constant":
             return optimizer
+        scheduler: torch.optim.lr_scheduler.LRScheduler
+        if self.schedule == "multistep":
+            scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, self.milestones)
+        else:
+            scheduler = self._warm_cosine(optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _warm_cosine(self, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
         steps = int(self.trainer.estimated_stepping_batches)
         warm = max(1, steps // 20)
         rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-2, total_iters=warm)
         fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - warm))
-        scheduler = torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [warm])
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [warm])
 
     # Weights
 

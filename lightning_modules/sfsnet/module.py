@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -44,7 +45,8 @@ class SfSNet(ZooModule):
         weight_real: Factor on all terms of pseudo-labelled real samples (the release has 1).
         lr: Learning rate of Adam.
         weight_decay: On weights, not on biases (5e-4).
-        schedule: ``constant`` or ``cosine``.
+        schedule: ``constant``, ``cosine`` or ``multistep``.
+        milestones: Optimiser steps at which ``multistep`` divides the learning rate by ten.
 
     Source: Sengupta, Kanazawa, Castillo, Jacobs, SfSNet, CVPR 2018.
     """
@@ -66,9 +68,10 @@ class SfSNet(ZooModule):
         lr: float = 1e-3,
         weight_decay: float = 5e-4,
         schedule: Schedule = "constant",
+        milestones: Sequence[int] = (),
     ) -> None:
         weights = {"recon": weight_recon, "normal": weight_normal, "albedo": weight_albedo, "light": weight_light}
-        super().__init__(weights, lr, weight_decay, schedule)
+        super().__init__(weights, lr, weight_decay, schedule, milestones)
         self.save_hyperparameters()
         self.encoding, self.weight_real = encoding, weight_real
         self.network = SfSNetNetwork(width, affine) if network == "sfsnet" else SkipNet(size, width)
