@@ -1,0 +1,152 @@
+"""What every card promises, run for every card alike: there is no test by name here."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from pytorch_lightning import LightningDataModule, Trainer, seed_everything
+
+from zoo.cards import CONFIGS, ModelCard, list_cards, models_table
+from zoo.contract import KEYS, check
+from zoo.hub import load
+
+CARDS = list_cards()
+ROOT = Path(__file__).parents[2]
+every_card = pytest.mark.parametrize("card", CARDS, ids=[card.name for card in CARDS])
+
+
+def small_model(card: ModelCard) -> torch.nn.Module:
+    seed_everything(0, verbose=False)
+    return card.import_class()(**card.test.model)
+
+
+def small_data(card: ModelCard) -> LightningDataModule:
+    module, _, name = card.test.data["class_path"].rpartition(".")
+    return getattr(importlib.import_module(module), name)(**card.test.data["init_args"])
+
+
+def trainer(folder: Path, **options: object) -> Trainer:
+    defaults = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+    return Trainer(default_root_dir=folder, **{**defaults, "enable_checkpointing": False, **options})
+
+
+@every_card
+def test_card_is_complete(card: ModelCard) -> None:
+    assert (CONFIGS / card.name / "quick.yaml").is_file()
+    assert set(card.inputs) | set(card.outputs) <= set(KEYS)
+    for result in card.results:
+        assert result.paper is None or result.evidence, f"{result.metric}: a paper's number needs its evidence"
+        assert result.ours is None or result.command, f"{result.metric}: our number needs the command that gave it"
+
+
+@every_card
+def test_constructs_without_network_or_cuda(card: ModelCard) -> None:
+    module = card.import_class()()
+    assert module.card_name == card.name
+    assert {p.device.type for p in module.parameters()} <= {"cpu"}
+
+
+@every_card
+def test_outputs_obey_the_contract(card: ModelCard) -> None:
+    size = card.size.min
+    check(small_model(card).eval()(torch.rand(2, 3, size, size + card.size.multiple * 4)), card.outputs)
+
+
+@every_card
+def test_fits_validates_tests_and_predicts(card: ModelCard, tmp_path: Path) -> None:
+    model, data = small_model(card), small_data(card)
+    run = trainer(tmp_path, max_steps=2, limit_val_batches=1, limit_test_batches=1, limit_predict_batches=1)
+    run.fit(model, data)
+    assert torch.isfinite(run.callback_metrics["train/loss"])
+    assert any(key.startswith("val/") and "loss" not in key for key in run.validate(model, data, verbose=False)[0])
+    assert any(key.startswith("test/") and "loss" not in key for key in run.test(model, data, verbose=False)[0])
+    data.setup("test")
+    batch = next(iter(data.test_dataloader()))
+    panels = model.panels(model(batch["image"]), batch)
+    for title, picture in panels.items():
+        assert picture.shape[:2] == (len(batch["image"]), 3), title
+        assert 0 <= picture.min() <= picture.max() <= 1, title
+
+
+@every_card
+def test_trains(card: ModelCard, tmp_path: Path) -> None:
+    """The first rung of the ladder: a small version overfits four samples."""
+    model, data = small_model(card), small_data(card)
+    data.prepare_data()
+    data.setup("fit")
+    batch = {k: v[:4] for k, v in next(iter(data.val_dataloader())).items()}
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(80):
+        loss = model.total_loss(model.losses(model(batch["image"]), batch))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert sum(losses[-5:]) / 5 < 0.5 * losses[0], losses[::10]
+
+
+@every_card
+def test_code_parity_is_proved(card: ModelCard) -> None:
+    """The second rung: who claims it has a test that compares with the authors' network."""
+    if card.status == "trains":
+        pytest.skip("this card does not claim parity with the authors' code")
+    tests = "".join(path.read_text() for path in (ROOT / "tests" / card.name).glob("test_*.py"))
+    assert re.search(r"load_golden\(shared, .*\)[\s\S]*assert_close", tests)
+
+
+@every_card
+def test_paper_parity_is_proved(card: ModelCard) -> None:
+    """The third rung: a row of results within two per cent of the paper's."""
+    if card.status != "matches-paper":
+        pytest.skip("this card does not claim the paper's figures")
+    rows = [row for row in card.results if row.paper is not None and row.ours is not None]
+    assert any(abs(row.ours - row.paper) <= 0.02 * abs(row.paper) for row in rows)
+
+
+@every_card
+def test_weights_travel(card: ModelCard, tmp_path: Path) -> None:
+    model = small_model(card).eval()
+    image = torch.rand(1, 3, card.size.train, card.size.train)
+    path = model.save_pretrained(tmp_path / "weights.safetensors")
+    again = type(model).from_pretrained(path)
+    with torch.no_grad():
+        before, after = model(image), again(image)
+    for key in card.outputs:
+        torch.testing.assert_close(after[key], before[key], rtol=5e-2, atol=2e-2)  # half precision on disk
+    assert not again.training
+
+
+@every_card
+def test_shipped_weights_are_as_described(card: ModelCard) -> None:
+    for weights in (each for each in card.weights if each.file):
+        path = card.folder / weights.file
+        assert path.stat().st_size == weights.bytes <= 8 * 2**20
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == weights.sha256
+        assert weights.command, "who trained it, and how?"
+        assert weights.metrics, "how good is it?"
+        assert not load(card.name, weights=weights.tag).training
+
+
+@every_card
+@pytest.mark.parametrize("kind", ["onnx", "pt2"])
+def test_exports_what_it_computes(card: ModelCard, kind: str, tmp_path: Path) -> None:
+    if kind not in card.export.formats:
+        pytest.skip(f"the card does not promise {kind}")
+    from zoo.export import export_model
+
+    report = export_model(small_model(card).eval(), card, kind, tmp_path / f"model.{kind}")
+    assert (tmp_path / f"model.{kind}").stat().st_size > 0
+    assert set(report.errors) == set(card.outputs)
+    assert max(report.errors.values()) <= card.export.tolerance
+
+
+def test_readme_shows_the_cards() -> None:
+    text = (ROOT / "README.md").read_text()
+    shown = text.split("<!-- models -->")[1].split("<!-- /models -->")[0]
+    assert shown.strip() == models_table().strip()
