@@ -122,6 +122,7 @@ def check(values: Mapping[str, Any], keys: Iterable[str] | None = None, *, slack
         _check_shape(name, key, value, sizes)
         if not value.numel():
             continue
+        value = value.detach()
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise UserError(f"'{name}' holds values that are not finite (NaN or infinity).")
         low, high = float(value.min()), float(value.max())
