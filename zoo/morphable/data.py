@@ -48,6 +48,8 @@ class MorphableData:
         landmark_indices: (68,) int64, the vertices nearest to the iBUG points, or None where the model has none.
         albedo_mean: (V,3) float32 LINEAR reflectance, or None: the model then gets plain colours by label.
         albedo_basis: (V,3,Kt) float32, linear reflectance per coefficient, or None.
+        albedo_encoding: "linear", or "srgb" where mean and basis are sRGB values in [0,1], as scanned models have them;
+            ``MorphableModel`` adds them up as they are and converts the sum to linear reflectance.
         uv: (V,2) float32 in [0,1], origin at the lower left, or None.
         labels: (V,) int64 index into ``label_names``, or None.
         label_names: Names of the parts, such as skin, lips, eyeball, teeth.
@@ -73,6 +75,7 @@ class MorphableData:
     landmark_indices: NDArray[np.int64] | None
     albedo_mean: NDArray[np.float32] | None = None
     albedo_basis: NDArray[np.float32] | None = None
+    albedo_encoding: str = "linear"
     uv: NDArray[np.float32] | None = None
     labels: NDArray[np.int64] | None = None
     label_names: tuple[str, ...] = ()
@@ -102,12 +105,14 @@ class MorphableData:
         if self.albedo_basis is not None and self.albedo_mean is None:
             raise UserError(f"The face model '{self.name}' has an albedo_basis but no albedo_mean.")
         if (self.landmark_vertices is None) != (self.landmark_weights is None):
-            raise UserError(f"The face model '{self.name}' needs both landmark_vertices and landmark_weights, or neither.")
+            raise UserError(f"The face model '{self.name}' needs landmark_vertices and landmark_weights, or neither.")
         if self.expression_names and len(self.expression_names) != self.expression_basis.shape[-1]:
             raise UserError(
                 f"The face model '{self.name}' names {len(self.expression_names)} expressions "
                 f"but has {self.expression_basis.shape[-1]}."
             )
+        if self.albedo_encoding not in ("linear", "srgb"):
+            raise UserError(f"albedo_encoding is '{self.albedo_encoding}', but 'linear' or 'srgb' is expected.")
         if self.expression_prior not in ("normal", "unit"):
             raise UserError(f"expression_prior is '{self.expression_prior}', but 'normal' or 'unit' is expected.")
 
@@ -120,7 +125,7 @@ class MorphableData:
         if not fits:
             wanted = ", ".join("any" if size is None else str(size) for size in shape)
             raise UserError(f"'{field_name}' of the face model '{self.name}' has shape {value.shape}, not ({wanted}).")
-        if below is not None and value.size and not (0 <= int(value.min()) and int(value.max()) < below):
+        if below is not None and value.size and (int(value.min()) < 0 or int(value.max()) >= below):
             raise UserError(
                 f"'{field_name}' of the face model '{self.name}' runs from {value.min()} to {value.max()}, "
                 f"but only 0 to {below - 1} exist."
