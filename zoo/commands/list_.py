@@ -1,0 +1,58 @@
+"""``zoo list``: all models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zoo.cards import ModelCard, list_cards, models_table
+from zoo.commands.arguments import Arguments
+from zoo.errors import UserError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table of models."""
+    parser = Arguments(
+        "list",
+        "All models, their papers and what they are for.",
+        "  python -m zoo list                    everything\n"
+        "  python -m zoo list --task intrinsic   only what has 'intrinsic' in its task or family\n"
+        "  python -m zoo list --names            names alone, for scripts\n"
+        "  python -m zoo list --markdown         the table of the README",
+    )
+    parser.add_argument("--task", default="", help="part of a task or family")
+    parser.add_argument("--names", action="store_true", help="names alone, one a line")
+    parser.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    options = parser.parse_args(arguments)
+    if options.markdown:
+        print(models_table(), end="")
+        return 0
+    cards = list_cards()
+    wanted = options.task.lower()
+    chosen = [card for card in cards if wanted in card.task.lower() or wanted in card.family.lower()]
+    if not chosen:
+        tasks = sorted({card.task for card in cards})
+        raise UserError(f"no model has '{options.task}' in its task. The tasks are: {', '.join(tasks)}.")
+    if options.names:
+        print("\n".join(card.name for card in chosen))
+    else:
+        _print_table(chosen)
+    return 0
+
+
+def _print_table(cards: list[ModelCard]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("model", "task", "paper", "weights", "status", "export"):
+        table.add_column(column, overflow="fold", no_wrap=column == "model")
+    for card in cards:
+        tags = ", ".join(each.tag for each in card.weights) or "-"
+        paper = f"{card.paper.title.partition(':')[0]}, {card.paper.venue} {card.paper.year}"
+        table.add_row(card.name, card.task, paper, tags, card.status, " ".join(card.export.formats) or "-")
+    console = Console()
+    console.print(table)
+    console.print(f"python -m zoo info {cards[0].name} tells more; python -m zoo fit --model {cards[0].name} trains it.", highlight=False)
