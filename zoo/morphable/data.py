@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,65 @@ class MorphableData:
             raise UserError(f"albedo_encoding is '{self.albedo_encoding}', but 'linear' or 'srgb' is expected.")
         if self.expression_prior not in ("normal", "unit"):
             raise UserError(f"expression_prior is '{self.expression_prior}', but 'normal' or 'unit' is expected.")
+
+    def vertices_of(self, *names: str) -> NDArray[np.bool_]:
+        """Which vertices carry one of the named labels, (V,) bool.
+
+        Raises:
+            UserError: The model has no labels, or none of that name.
+        """
+        unknown = [name for name in names if name not in self.label_names]
+        if self.labels is None or unknown:
+            has = f"there are {', '.join(self.label_names)}" if self.label_names else "it has no labels"
+            raise UserError(f"The face model '{self.name}' has no part named {', '.join(unknown or names)}; {has}.")
+        return np.isin(self.labels, [self.label_names.index(name) for name in names])
+
+    def subset(self, vertices: NDArray[Any]) -> MorphableData:
+        """The model cut down to some of its vertices, and to the triangles between them.
+
+        Landmarks stay if all of their vertices do, and are None otherwise. ``extras`` is replaced by
+        ``vertex_ids`` (N,), the full model's id of each vertex, because nobody knows which extras count vertices.
+
+        Args:
+            vertices: (V,) bool, or ids; ids are sorted, so that their order stays that of the full model.
+
+        Raises:
+            UserError: Nothing is left, an id does not exist, or the model has joints, which all vertices place:
+                ``dataclasses.replace(data, rig=None)`` gives a model without joints.
+        """
+        if self.rig is not None:
+            raise UserError(f"All vertices of '{self.name}' place its joints, so it cannot be cut; drop its rig first.")
+        vertices = np.asarray(vertices)
+        ids = np.flatnonzero(vertices) if vertices.dtype == bool else np.unique(vertices.astype(np.int64))
+        wrong_mask = vertices.dtype == bool and vertices.shape != self.mean.shape[:1]
+        if not ids.size or wrong_mask or ids[0] < 0 or ids[-1] >= len(self.mean):
+            raise UserError(f"These vertices are no part of '{self.name}', which has {len(self.mean)}.")
+        new_id = np.full(len(self.mean), -1, np.int64)
+        new_id[ids] = np.arange(len(ids))
+        triangles = new_id[self.triangles]
+
+        def cut(array: NDArray[Any] | None) -> Any:
+            return None if array is None else array[ids]
+
+        def follow(indices: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+            return None if indices is None or (new_id[indices] < 0).any() else new_id[indices]
+
+        inside = follow(self.landmark_vertices)
+        return replace(
+            self,
+            mean=self.mean[ids],
+            identity_basis=self.identity_basis[ids],
+            expression_basis=self.expression_basis[ids],
+            albedo_mean=cut(self.albedo_mean),
+            albedo_basis=cut(self.albedo_basis),
+            uv=cut(self.uv),
+            labels=cut(self.labels),
+            triangles=triangles[(triangles >= 0).all(1)],
+            landmark_indices=follow(self.landmark_indices),
+            landmark_vertices=inside,
+            landmark_weights=None if inside is None else self.landmark_weights,
+            extras={"vertex_ids": ids},
+        )
 
     def _expect(
         self, field_name: str, value: NDArray[Any] | None, shape: tuple[int | None, ...], *, below: int | None = None

@@ -75,9 +75,9 @@ class MorphableModel(nn.Module):
             "landmark_indices": data.landmark_indices,
             "landmark_vertices": data.landmark_vertices,
             "landmark_weights": data.landmark_weights,
-            "joint_regressor": rig and rig.joint_regressor,
-            "skinning_weights": rig and rig.skinning_weights,
-            "pose_basis": rig and rig.pose_basis,
+            "joint_regressor": None if rig is None else rig.joint_regressor,
+            "skinning_weights": None if rig is None else rig.skinning_weights,
+            "pose_basis": None if rig is None else rig.pose_basis,
         }.items():
             self.register_buffer(name, None if array is None else _tensor(array), persistent=False)
 

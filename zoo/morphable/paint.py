@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from skimage.measure import points_in_poly
 
 from zoo.morphable.data import MorphableData
@@ -34,17 +35,26 @@ PUPIL_DEGREES = 9.0
 def plain_albedo(data: MorphableData) -> NDArray[np.float32]:
     """One linear colour a part: skin where a model has no labels, or a part whose name has no colour here.
 
+    Borders between parts of one surface are softened over the neighbouring vertices, so that they do not show the mesh.
+
     Returns:
         (V,3) float32.
     """
     if data.labels is None:
-        return np.tile(np.float32(COLOURS["skin"]), (len(data.mean), 1))
+        return np.tile(np.array(COLOURS["skin"], np.float32), (len(data.mean), 1))
     palette = np.array([COLOURS.get(name, COLOURS["skin"]) for name in data.label_names], np.float32)
-    return palette[data.labels]
+    colours = palette[data.labels]
+    ends = np.concatenate([data.triangles[:, [0, 1, 2, 1, 2, 0]], data.triangles[:, [1, 2, 0, 0, 1, 2]]]).reshape(2, -1)
+    neighbours = sparse.csr_array((np.ones(ends.shape[1], np.float32), ends), shape=(len(colours), len(colours)))
+    degree = np.asarray(neighbours.sum(1), np.float32)[:, None]
+    around = neighbours @ colours / np.maximum(degree, 1)
+    return np.where(degree > 0, 0.5 * colours + 0.5 * around, colours).astype(np.float32)
 
 
 def eye_parts(eyeball: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which vertices of an eyeball that looks ahead (along z) are iris, and which are pupil.
+    """Which vertices of an eyeball that looks about ahead (along z) are iris, and which are pupil.
+
+    The gaze goes through the middle of the cornea, which bulges out of the ball; without one, along z.
 
     Args:
         eyeball: (N,3) vertices of one eye.
@@ -55,9 +65,12 @@ def eye_parts(eyeball: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[
     # a sphere through the back half, where no cornea bulges: |p|^2 = 2 c.p + (r^2 - |c|^2)
     back = eyeball[eyeball[:, 2] <= np.median(eyeball[:, 2])].astype(np.float64)
     system = np.column_stack([2 * back, np.ones(len(back))])
-    centre = np.linalg.lstsq(system, (back**2).sum(1), rcond=None)[0][:3]
-    offset = eyeball - centre
-    cosine = offset[:, 2] / np.maximum(np.linalg.norm(offset, axis=1), 1e-12)
+    *centre, rest = np.linalg.lstsq(system, (back**2).sum(1), rcond=None)[0]
+    offset = eyeball - np.array(centre)
+    distance = np.linalg.norm(offset, axis=1)
+    bulge = offset[(distance > 1.04 * np.sqrt(max(rest + np.dot(centre, centre), 0))) & (offset[:, 2] > 0)]
+    gaze = bulge.mean(0) if len(bulge) else np.array([0.0, 0.0, 1.0])
+    cosine = offset @ (gaze / np.linalg.norm(gaze)) / np.maximum(distance, 1e-12)
     pupil = cosine > np.cos(np.radians(PUPIL_DEGREES))
     return (cosine > np.cos(np.radians(IRIS_DEGREES))) & ~pupil, pupil
 

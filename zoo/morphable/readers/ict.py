@@ -110,7 +110,7 @@ def compile_ict(folder: str | Path, target: str | Path, *, partial: bool = False
         handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".npz.part")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, **raw)
+                np.savez_compressed(file, allow_pickle=False, **raw)
             os.replace(temporary, target)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

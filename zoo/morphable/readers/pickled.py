@@ -182,7 +182,7 @@ def _dtype(record: Any) -> np.dtype[Any]:
         raise ValueError(f"dtype {code!r}")
     dtype = np.dtype(code)
     order = record.state[1] if isinstance(record, _Record) and record.state else "="
-    return dtype.newbyteorder(order) if order in ("<", ">") else dtype
+    return dtype.newbyteorder(">") if order == ">" else dtype
 
 
 def _bytes(data: Any) -> bytes:
