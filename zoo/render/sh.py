@@ -160,7 +160,7 @@ def rotate_light(light: Tensor, rotation: Tensor) -> Tensor:
 
 
 def directional_light(direction: Tensor, colour: Tensor) -> Tensor:
-    """A distant lamp, as far as nine numbers can tell: shading follows the clamped cosine within 0.07.
+    """A distant lamp, as far as nine numbers can tell: shading follows the clamped cosine within 3/32.
 
     Scaled by irradiance: a surface that faces the lamp has shading 1.0625 times the colour (the exact answer, without
     the cut after degree 2, would be the colour itself).
