@@ -63,6 +63,6 @@ def _unknown(spec: str, name: str) -> str:
     if near:
         meant = near[0] if near[0] == "procedural" else f"{near[0]}:PATH"
         return f"There is no kind of face model named '{name}'. Did you mean '{meant}'? There are {kinds}."
-    if Path(spec).expanduser().exists():
+    if spec.strip() and Path(spec).expanduser().exists():
         return f"'{spec}' does not say what kind of face model it is. Put the kind before the path: {kinds}."
     return f"'{spec}' names no face model. Say {kinds}."

@@ -49,14 +49,14 @@ def read_bfm(path: str | Path) -> MorphableData:
     raw = read_mat(file, KEYS, WHAT)
     mean = _vertices(raw["meanshape"], "meanshape", file)
     count = len(mean)
-    triangles = _zero_based(raw["tri"], "tri", file).reshape(-1, 3)
+    triangles = _zero_based(raw["tri"], "tri", file, count).reshape(-1, 3)
     return MorphableData(
         name="bfm",
         mean=mean,
         identity_basis=_basis(raw["idBase"], "idBase", count, file),
         expression_basis=_basis(raw["exBase"], "exBase", count, file),
         triangles=triangles,
-        landmark_indices=_zero_based(raw["keypoints"], "keypoints", file).reshape(-1),
+        landmark_indices=_zero_based(raw["keypoints"], "keypoints", file, count).reshape(-1),
         albedo_mean=_vertices(raw["meantex"], "meantex", file) / np.float32(255),
         albedo_basis=_basis(raw["texBase"], "texBase", count, file) / np.float32(255),
         albedo_encoding="srgb",
@@ -69,12 +69,12 @@ def read_bfm(path: str | Path) -> MorphableData:
 def _extras(raw: dict[str, NDArray[Any]], count: int, faces: int, file: Path) -> dict[str, Any]:
     extras: dict[str, Any] = {}
     if "point_buf" in raw:
-        extras["point_buf"] = _zero_based(raw["point_buf"], "point_buf", file, below=faces + 1).reshape(count, -1)
+        extras["point_buf"] = _zero_based(raw["point_buf"], "point_buf", file, faces + 1).reshape(count, -1)
     if "frontmask2_idx" in raw:
-        extras["frontmask2_idx"] = _zero_based(raw["frontmask2_idx"], "frontmask2_idx", file, below=count).reshape(-1)
+        extras["frontmask2_idx"] = _zero_based(raw["frontmask2_idx"], "frontmask2_idx", file, count).reshape(-1)
         if "tri_mask2" in raw:
             subset = len(extras["frontmask2_idx"])
-            extras["tri_mask2"] = _zero_based(raw["tri_mask2"], "tri_mask2", file, below=subset).reshape(-1, 3)
+            extras["tri_mask2"] = _zero_based(raw["tri_mask2"], "tri_mask2", file, subset).reshape(-1, 3)
             extras["front_triangles"] = extras["frontmask2_idx"][extras["tri_mask2"]]
     if "skinmask" in raw:
         mask = raw["skinmask"].reshape(-1) > 0
@@ -96,13 +96,12 @@ def _basis(array: NDArray[Any], key: str, count: int, file: Path) -> NDArray[np.
     return np.ascontiguousarray(array, np.float32).reshape(count, 3, -1)
 
 
-def _zero_based(array: NDArray[Any], key: str, file: Path, below: int | None = None) -> NDArray[np.int64]:
+def _zero_based(array: NDArray[Any], key: str, file: Path, count: int) -> NDArray[np.int64]:
     if array.dtype.kind not in "fiu" or not array.size:
         raise UserError(f"'{key}' of '{file}' holds no indices.")
     indices = array.astype(np.int64) - 1
-    if int(indices.min()) < 0 or (below is not None and int(indices.max()) >= below):
+    if int(indices.min()) < 0 or int(indices.max()) >= count:
         raise UserError(
-            f"'{key}' of '{file}' runs from {array.min()} to {array.max()}, "
-            f"but indices from 1{'' if below is None else f' to {below}'} are expected."
+            f"'{key}' of '{file}' runs from {array.min()} to {array.max()}, but indices from 1 to {count} are expected."
         )
     return indices
