@@ -245,3 +245,12 @@ def test_arrays_that_do_not_fit_are_noticed(changes: dict[str, object], said: st
 def test_data_cannot_be_changed_by_accident(model: MorphableModel) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         model.data.name = "other"  # type: ignore[misc]
+
+
+def test_it_exports_with_any_batch(model: MorphableModel) -> None:
+    example = torch.randn(2, KI), torch.randn(2, KE), torch.randn(2, KT)
+    batch = {0: torch.export.Dim("batch")}
+    exported = torch.export.export(model, example, dynamic_shapes=(batch, batch, batch)).module()
+    inputs = torch.randn(5, KI), torch.randn(5, KE), torch.randn(5, KT)
+    for key, value in model(*inputs).items():
+        torch.testing.assert_close(exported(*inputs)[key], value)

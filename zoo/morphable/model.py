@@ -259,9 +259,12 @@ def _tensor(array: np.ndarray) -> Tensor:
 
 
 def _batch_size(given: dict[str, Tensor]) -> int:
-    sizes = {name: len(value) for name, value in given.items()}
-    several = {size for size in sizes.values() if size != 1}
-    if len(several) > 1:
-        told = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        raise UserError(f"The coefficients have different batch sizes: {told}.")
-    return several.pop() if several else 1
+    batch = 1
+    for value in given.values():
+        size = value.shape[0]  # len() would fix the number when the model is exported
+        if batch == 1:
+            batch = size
+        elif size not in (1, batch):
+            told = ", ".join(f"{name} {value.shape[0]}" for name, value in given.items())
+            raise UserError(f"The coefficients have different batch sizes: {told}.")
+    return batch
