@@ -104,8 +104,8 @@ def find_weights(card: ModelCard, weights: str | Path | None = None, *, download
         if not download:
             call = f"zoo.hub.download('{card.name}', '{entry.tag}')"
             raise UserError(
-                f"the weights '{entry.tag}' of {card.name} ({human_bytes(entry.bytes)}, licence: {entry.licence}) are not "
-                f'on this machine; fetch them with: python -c "import zoo.hub; {call}"'
+                f"the weights '{entry.tag}' of {card.name} ({human_bytes(entry.bytes)}, licence: {entry.licence}) are "
+                f'not on this machine; fetch them with: python -c "import zoo.hub; {call}"'
             )
         return _download(card, entry)
     _verify(path, entry)
@@ -191,16 +191,17 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, source: str,
     module.load_state_dict(dict(state), strict=False)
 
 
-def convert_file(name: str, source: str | Path, target: str | Path) -> ZooModule:
+def convert_file(name: str, source: str | Path, target: str | Path, *, half: bool = False) -> Path:
     """Turn any file of weights of a model, the authors' first of all, into ours.
 
     Args:
         name: The model's name.
         source: The file to read.
-        target: The safetensors file to make, float32, so that nothing is lost.
+        target: The safetensors file to make.
+        half: Whether to store float16, which rounds; by default nothing is lost.
 
     Returns:
-        The module with these weights.
+        The target, with ``.safetensors`` added if it had another ending.
 
     Raises:
         UserError: The source cannot be used, or the target not be written.
@@ -208,9 +209,11 @@ def convert_file(name: str, source: str | Path, target: str | Path) -> ZooModule
     import torch
 
     card = load_card(name)
-    module = load_file(card, source)
-    save_weights(module, target, model=card.name, dtype=torch.float32)
-    return module
+    target = Path(target)
+    if target.suffix != ".safetensors":
+        target = target.with_name(f"{target.name}.safetensors")
+    dtype = torch.float16 if half else torch.float32
+    return save_weights(load_file(card, source), target, model=card.name, dtype=dtype)
 
 
 def _is_path(weights: str | Path, card: ModelCard) -> bool:
@@ -223,8 +226,8 @@ def _entry(card: ModelCard, tag: str | None) -> Weights:
     if tag is None:
         if card.default_weights is None:
             raise UserError(
-                f"there are no trained weights of {card.name} yet; train it (python -m zoo fit --model {card.name}) and "
-                "give the checkpoint's path as weights."
+                f"there are no trained weights of {card.name} yet; train it (python -m zoo fit --model {card.name}) "
+                "and give the checkpoint's path as weights."
             )
         return card.default_weights
     tags = [each.tag for each in card.weights]

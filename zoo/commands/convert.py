@@ -1,0 +1,33 @@
+"""``zoo convert``: the authors' checkpoint as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zoo.commands.arguments import Arguments
+from zoo.files import human_bytes
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Convert one file of weights."""
+    parser = Arguments(
+        "convert",
+        "Turn the authors' checkpoint, or a Lightning one, into safetensors that name their model: nothing in them runs.",
+        "  python -m zoo convert --model sfsnet --from SfSNet.caffemodel.h5 -o sfsnet.safetensors\n"
+        "  python -m zoo predict --model sfsnet --weights sfsnet.safetensors photo.jpg -o out",
+    )
+    parser.add_argument("--model", required=True, metavar="MODEL", help="a name from python -m zoo list")
+    parser.add_argument("--from", dest="source", required=True, metavar="FILE", help=".pth, .ckpt, .safetensors or .h5")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the safetensors file to make")
+    parser.add_argument("--half", action="store_true", help="store float16: half the size, slightly rounded")
+    options = parser.parse_args(arguments)
+    from zoo.cards import load_card
+
+    card = load_card(options.model)
+    from zoo import hub
+
+    path = hub.convert_file(card.name, options.source, options.output, half=options.half)
+    print(f"wrote {path} ({human_bytes(path.stat().st_size)}); use it with --weights {path}")
+    return 0
