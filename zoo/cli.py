@@ -54,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("zoo: stopped.", file=sys.stderr)
         return 130
+    except SystemExit as ended:  # Lightning turns Ctrl-C into this, argparse its help
+        if isinstance(ended.__context__, KeyboardInterrupt):
+            print("zoo: stopped.", file=sys.stderr)
+            return 130
+        raise
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

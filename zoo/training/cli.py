@@ -1,0 +1,347 @@
+"""LightningCLI with the zoo's manners: short errors, a run folder, safe checkpoints, a table at the end."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import warnings
+from itertools import pairwise
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jsonargparse
+import torch
+import yaml
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from zoo.cards import list_cards
+from zoo.checkpoints import read_checkpoint
+from zoo.errors import UserError
+from zoo.runs import Run
+from zoo.training.checkpointing import LastCheckpoint, WholeFiles
+from zoo.training.interruption import Interrupted, StopOnInterrupt
+from zoo.training.loggers import make_loggers
+from zoo.training.messages import plain_complaint
+from zoo.training.pictures import PanelWriter
+from zoo.training.report import (
+    baseline_metrics,
+    directions,
+    print_metrics,
+    print_places,
+    test_metrics,
+    write_metrics,
+)
+
+__all__ = ["Interrupted", "ZooCLI"]
+
+# ${model.init_args.size} in a YAML file means the root of that file, also below a subcommand.
+jsonargparse.set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+
+_NOISE = (
+    ".*does not have many workers.*",
+    ".*GPU available but not used.*",
+    ".*exists and is not empty.*",
+    ".*The number of training batches.*is smaller than the logging interval.*",
+    ".*in eval mode at the start of training.*",
+    ".*treespec, LeafSpec.*",
+    ".*Checkpoint directory.*",
+    ".*The dirpath has changed.*",
+    ".*compute.. method of metric .* was called before the .*update.*",
+    ".*ModelCheckpoint.*could not find the monitored key.*",
+)
+"""Warnings that nobody who trains a model here can act on."""
+
+
+class _Refused(SystemExit):
+    """A complaint on its way out: jsonargparse collects ordinary exceptions into a longer text, but not this."""
+
+
+class _Parser(LightningArgumentParser):
+    """Leaves with one sentence in place of printing the whole usage."""
+
+    classes: dict[str, str] = {}  # noqa: RUF012 - of the process: the sub-parsers are made by Lightning
+    given: tuple[str, ...] = ()
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        options = [option for action in self._actions for option in action.option_strings]
+        raise _Refused(plain_complaint(message, self.given, options, self.classes)) from ex
+
+
+class ZooCLI(LightningCLI):
+    """Runs fit, validate, test or predict for any module and data, from arguments in Lightning's own form.
+
+    Args:
+        arguments: The verb and its arguments.
+        run: The run's folder.
+        model_name: The model's name, for loggers and messages.
+        logger: ``wandb``, ``csv`` or ``none``.
+        start_from: A checkpoint whose weights ``fit`` starts from, or which another verb uses; ``weights`` in the
+            arguments goes before it.
+        report: Whether ``fit`` ends with the test and its table.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        run: Run,
+        model_name: str,
+        *,
+        logger: str = "wandb",
+        start_from: str | Path | None = None,
+        report: bool = True,
+    ) -> None:
+        self.run, self.model_name = run, model_name
+        self.wished_logger, self.start_from, self.report = logger, start_from, report
+        _quieten()
+        arguments = _with_constructor_arguments(list(arguments))
+        _Parser.given, _Parser.classes = tuple(arguments), _classes(arguments)
+        super().__init__(
+            LightningModule,
+            LightningDataModule,
+            save_config_callback=None,
+            seed_everything_default=0,
+            trainer_defaults={"enable_model_summary": False, "log_every_n_steps": 10},
+            parser_class=_Parser,
+            parser_kwargs={"parser_mode": "omegaconf+"},
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            args=arguments,
+            auto_configure_optimizers=False,
+        )
+
+    # Arguments
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Beside Lightning's: what describes data to people, and weights to start from."""
+        parser.add_argument("--about", type=dict[str, Any] | None, default=None, help=argparse.SUPPRESS)
+        parser.add_argument(
+            "--weights", type=str | None, default=None, help="A tag on the card or a file to start from; 'none' for none."
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse what we were given; Lightning's own version warns that ``sys.argv`` says something else."""
+        try:
+            self.config = parser.parse_args(args)
+        except _Refused as refused:
+            raise UserError(str(refused.code)) from None
+
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: the checkpoint's constructor arguments were put before the person's flags, which win."""
+
+    @property
+    def options(self) -> Any:
+        """The parsed options of the verb."""
+        return self.config[self.subcommand]
+
+    # Objects
+
+    def instantiate_classes(self) -> None:
+        """Make model, data and trainer; what their constructors refuse is the person's to mend."""
+        try:
+            super().instantiate_classes()
+        except (MisconfigurationException, ValueError, TypeError) as error:
+            raise UserError(f"{' '.join(str(error).split())}") from error
+        self._load_weights()
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """A trainer with the zoo's callbacks, loggers and checkpoint files."""
+        self.last = LastCheckpoint(self.run)
+        self.stop = StopOnInterrupt(self.last)
+        self.pictures = PanelWriter(self.run)
+        settings = self.options["trainer"]
+        if settings.get("logger") in (None, True):
+            kwargs["logger"] = make_loggers(self.wished_logger, self.run, self.model_name)
+        given = self._get(self.config_init, "trainer")
+        own: list[Callback] = [self.pictures]
+        if self.subcommand == "fit":
+            own.append(self.stop)
+            if settings.get("enable_checkpointing") is not False:
+                if not any(isinstance(each, ModelCheckpoint) for each in _as_list(given.get("callbacks"))):
+                    own.append(self._best())
+                own.append(self.last)
+        kwargs["callbacks"] = [*_as_list(given.get("callbacks")), *own]
+        kwargs["plugins"] = [*_as_list(given.get("plugins")), WholeFiles()]
+        return super().instantiate_trainer(**kwargs)
+
+    def _best(self) -> ModelCheckpoint:
+        monitor, mode = getattr(self.model, "monitor", ("val/loss", "min"))
+        return ModelCheckpoint(
+            self.run.checkpoints, "best", monitor=monitor, mode=mode, save_last=False, enable_version_counter=False
+        )
+
+    def _load_weights(self) -> None:
+        wished = self.options.get("weights")
+        if wished == "none":
+            return
+        path = wished or self.start_from
+        if path is None:
+            return
+        from zoo.hub import load, load_weights
+
+        card = _card_of(self.model)
+        if card is not None:
+            source = load(card.name, weights=path)
+            if self.subcommand != "fit":
+                self.model = source
+                return
+            state = source.state_dict()
+        else:
+            state = read_checkpoint(path).state
+        load_weights(self.model, state, source=str(path), name=self.model_name)
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        kwargs = super()._prepare_subcommand_kwargs(subcommand)
+        if kwargs.get("ckpt_path"):
+            kwargs["weights_only"] = True  # a checkpoint holds tensors and plain types, and runs no code
+        if subcommand in ("validate", "test"):
+            kwargs["verbose"] = False
+        return kwargs
+
+    # Before and after
+
+    def before_fit(self) -> None:
+        """Write the configuration down, and say what is about to happen."""
+        self._write_config()
+        if self.trainer.is_global_zero:
+            count = sum(each.numel() for each in self.model.parameters() if each.requires_grad)
+            data = type(self.datamodule).__name__
+            where = self.trainer.strategy.root_device.type
+            print(f"{self.model_name}: {count / 1e6:.2f} M parameters on {where}, data {data}, run {self.run.folder}")
+
+    def after_fit(self) -> None:
+        """Test the best checkpoint, set it beside the baseline, and say where everything lies."""
+        best = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
+        used = Path(best) if best and Path(best).is_file() else self.run.trained
+        places: dict[str, object] = {}
+        if self.report and not self.trainer.fast_dev_run and _has_test(self.datamodule):
+            if used is not None:
+                self.model.load_state_dict(torch.load(used, map_location="cpu", weights_only=True)["state_dict"])
+            ours = test_metrics(self.trainer, self.model, self.datamodule)
+            baseline = baseline_metrics(self.model, self.datamodule)
+            if self.trainer.is_global_zero:
+                write_metrics(self.run, ours, baseline)
+                print_metrics(f"{self.model_name} on the test data", ours, baseline, directions(self.model))
+        if not self.trainer.is_global_zero:
+            return
+        if self.pictures.latest:
+            places["panel"] = self.pictures.latest
+        if used is not None:
+            places["checkpoint"] = used = _from_here(used)
+            if self.report and _card_of(self.model) is not None:
+                places["use it"] = f"python -m zoo predict --model {self.model_name} --weights {used} photo.jpg -o out"
+        if places:
+            print_places(places)
+
+    def after_validate(self) -> None:
+        """Print the metrics."""
+        self._after_evaluation("validation")
+
+    def after_test(self) -> None:
+        """Print the metrics."""
+        self._after_evaluation("test")
+
+    def _after_evaluation(self, what: str) -> None:
+        if not self.trainer.is_global_zero:
+            return
+        values = {key.partition("/")[2]: float(value) for key, value in self.trainer.callback_metrics.items()}
+        print_metrics(f"{self.model_name} on the {what} data", values, {}, directions(self.model))
+        if self.pictures.latest:
+            print_places({"panel": self.pictures.latest})
+
+    def _write_config(self) -> None:
+        if not self.trainer.is_global_zero:
+            return
+        text = self._parser(self.subcommand).dump(self.options, skip_none=False, skip_link_targets=False)
+        values = yaml.safe_load(text)
+        for key in ("about", "ckpt_path", "weights", "config"):
+            values.pop(key, None)
+        self.run.config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        for logger in self.trainer.loggers:
+            logger.log_hyperparams({"model_name": self.model_name, **values})
+
+
+def _quieten() -> None:
+    """Keep the screen for what a person can act on."""
+    if os.environ.get("ZOO_DEBUG"):
+        return
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for pattern in _NOISE:
+        warnings.filterwarnings("ignore", pattern)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def _with_constructor_arguments(arguments: list[str]) -> list[str]:
+    """Put the constructor arguments that a checkpoint was trained with before the person's flags, which win."""
+    path = _value_of("--ckpt_path", arguments)
+    if path is None:
+        return arguments
+    checkpoint = read_checkpoint(path)
+    wanted = _classes(arguments).get("model")
+    if wanted and checkpoint.class_path and _same_class(wanted, checkpoint.class_path) is False:
+        raise UserError(f"{path} holds weights of {checkpoint.class_path}, not of {wanted}.")
+    if not checkpoint.hparams or not (checkpoint.class_path or wanted):
+        return arguments
+    model = {"class_path": checkpoint.class_path or wanted, "init_args": checkpoint.hparams}
+    place = 1
+    while place + 1 < len(arguments) and arguments[place] == "--config":
+        place += 2
+    inline = yaml.safe_dump({"model": model}, default_flow_style=True, width=10**9).strip()
+    return [*arguments[:place], "--config", inline, *arguments[place:]]
+
+
+def _same_class(one: str, other: str) -> bool:
+    return one.rpartition(".")[2] == other.rpartition(".")[2]
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str | None:
+    value = None
+    for each, following in pairwise([*arguments, ""]):
+        name, equals, joined = each.partition("=")
+        if name == option:
+            value = joined if equals else following
+    return value
+
+
+def _classes(arguments: Sequence[str]) -> dict[str, str]:
+    """The class paths of model and data, as the last file or flag gives them."""
+    classes: dict[str, str] = {}
+    for each, following in pairwise([*arguments, ""]):
+        name, equals, joined = each.partition("=")
+        value = joined if equals else following
+        if name in ("--model", "--data"):
+            classes[name[2:]] = value
+        elif name in ("--config", "-c") and Path(value).is_file():
+            try:
+                content = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
+            except yaml.YAMLError:
+                continue
+            for group in ("model", "data"):
+                entry = content.get(group) if isinstance(content, dict) else None
+                if isinstance(entry, dict) and "class_path" in entry:
+                    classes[group] = entry["class_path"]
+    return classes
+
+
+def _card_of(model: LightningModule) -> Any:
+    name = getattr(model, "card_name", None)
+    return next((card for card in list_cards() if card.name == name), None)
+
+
+def _from_here(path: Path) -> Path:
+    """The path as a person would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _has_test(data: LightningDataModule | None) -> bool:
+    return data is not None and type(data).test_dataloader is not LightningDataModule.test_dataloader
+
+
+def _as_list(value: Any) -> list[Any]:
+    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]

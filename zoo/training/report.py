@@ -1,0 +1,83 @@
+"""What a person reads when training has ended: figures beside the trivial baseline, and where everything lies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from zoo.runs import Run
+
+__all__ = ["baseline_metrics", "directions", "print_metrics", "print_places", "test_metrics", "write_metrics"]
+
+
+def test_metrics(trainer: Trainer, model: LightningModule, data: LightningDataModule) -> dict[str, float]:
+    """The test metrics of a module, by their names without ``test/``."""
+    found = trainer.test(model, datamodule=data, verbose=False)
+    return {key.removeprefix("test/"): float(value) for values in found for key, value in values.items()}
+
+
+@torch.no_grad()
+def baseline_metrics(model: LightningModule, data: LightningDataModule) -> dict[str, float]:
+    """The same metrics of the model's trivial baseline; empty where it has none."""
+    if not hasattr(model, "baseline") or not hasattr(model, "metrics"):
+        return {}
+    baseline = model.baseline(data)
+    if baseline is None:
+        return {}
+    metrics = model.metrics()
+    for batch in data.test_dataloader():
+        metrics.update(baseline.predict(batch), batch)
+    return {key: float(value) for key, value in metrics.compute().items()}
+
+
+def print_metrics(title: str, ours: Mapping[str, float], baseline: Mapping[str, float], better: Mapping[str, bool]) -> None:
+    """A table of metrics, the baseline's beside them.
+
+    Args:
+        title: What was measured, above the table.
+        ours: The model's figures.
+        baseline: The baseline's figures; where empty, there is no such column.
+        better: Whether higher is better, where it is known.
+    """
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    table.add_column("metric")
+    table.add_column("model", justify="right")
+    if baseline:
+        table.add_column("baseline", justify="right")
+    table.add_column("better is", style="dim")
+    for key, value in ours.items():
+        if key.startswith("loss_") or (baseline and key == "loss"):
+            continue
+        row = [key, f"{value:.4g}"]
+        if baseline:
+            row.append(f"{baseline[key]:.4g}" if key in baseline else "-")
+        table.add_row(*row, {True: "higher", False: "lower"}.get(better.get(key), ""))  # type: ignore[arg-type]
+    Console().print(table)
+
+
+def directions(model: Any) -> dict[str, bool]:
+    """Whether higher is better, by metric, as the metrics themselves say."""
+    if not hasattr(model, "metrics"):
+        return {}
+    inner = {key: getattr(metric, "metric", metric) for key, metric in model.metrics().items()}
+    return {key: metric.higher_is_better for key, metric in inner.items() if metric.higher_is_better is not None}
+
+
+def write_metrics(run: Run, ours: Mapping[str, float], baseline: Mapping[str, float]) -> None:
+    """Keep the table as ``test.json`` in the run's folder."""
+    content = {"model": dict(ours), "baseline": dict(baseline)}
+    (run.folder / "test.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def print_places(places: Mapping[str, object]) -> None:
+    """One line each: what, and where it lies or how it is used. Lines are not wrapped, so that they can be copied."""
+    width = max(map(len, places))
+    for name, place in places.items():
+        print(f"{name:<{width}}  {place}")
