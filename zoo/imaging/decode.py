@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from zoo.errors import UserError
 
-__all__ = ["decode"]
+__all__ = ["decode", "decode_tiff", "is_tiff"]
 
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277
@@ -46,12 +46,29 @@ def decode(picture: Image.Image, path: Path) -> NDArray[np.float32]:
     return np.ascontiguousarray(_turned(_opaque_rgb(pixels), turn))
 
 
+def is_tiff(path: Path) -> bool:
+    """Tell a TIFF by its first bytes."""
+    with path.open("rb") as file:
+        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def decode_tiff(path: Path, most_pixels: int) -> NDArray[np.float32]:
+    """Read a TIFF that Pillow does not know, such as colours of floats; else as ``decode``.
+
+    Raises:
+        UserError: It has more than that many pixels, or values in a range we would have to guess.
+        Exception: Whatever the decoder raises about a damaged file.
+    """
+    pixels = _read_deep_tiff(path, most_pixels)
+    return np.ascontiguousarray(_opaque_rgb(pixels))
+
+
 def _read_shallow(picture: Image.Image, path: Path) -> NDArray[np.float32]:
     """Everything that Pillow reads without loss: (H, W, 1 to 4) in [0, 1]."""
     picture.load()
     mode = picture.mode
     if mode.startswith("I;16"):
-        return _grey(np.asarray(picture).astype(np.float32) / 65535)
+        return _grey(np.asarray(picture).astype(np.float32) / np.float32(65535))
     if mode in ("I", "F"):
         return _grey(_unit_range(np.asarray(picture, dtype=np.float32), path))
     transparent = "transparency" in picture.info or mode in ("LA", "La", "PA", "RGBa", "RGBA")
@@ -63,7 +80,7 @@ def _read_shallow(picture: Image.Image, path: Path) -> NDArray[np.float32]:
     elif mode not in ("L", "RGB", "CMYK", "LAB"):
         picture = picture.convert("RGB")
     picture = _to_srgb(picture, profile)
-    return _grey(np.asarray(picture).astype(np.float32) / 255)
+    return _grey(np.asarray(picture).astype(np.float32) / np.float32(255))
 
 
 def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
@@ -95,7 +112,7 @@ def _read_deep_png(path: Path) -> NDArray[np.float32]:
     stored = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if stored is None:
         raise OSError("the pixels cannot be decoded")
-    pixels = _grey(stored.astype(np.float32) / np.iinfo(stored.dtype).max)
+    pixels = _grey(stored.astype(np.float32) / np.float32(65535 if stored.dtype == np.uint16 else 255))
     order = {1: [0], 2: [0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[pixels.shape[2]]
     return pixels[..., order]
 
@@ -105,19 +122,24 @@ def _deep_tiff(picture: Image.Image) -> bool:
     return int(tags.get(_SAMPLES_PER_PIXEL, 1)) > 1 and max(tags.get(_BITS_PER_SAMPLE, (8,))) > 8
 
 
-def _read_deep_tiff(path: Path) -> NDArray[np.float32]:
+def _read_deep_tiff(path: Path, most_pixels: int | None = None) -> NDArray[np.float32]:
     import tifffile  # comes with scikit-image; needed for this kind of file alone
 
     with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
+        page = file.pages.first
+        if most_pixels is not None and page.imagelength * page.imagewidth > most_pixels:
+            raise UserError(
+                f"{path} has {page.imagewidth} x {page.imagelength} pixels; at most {most_pixels // 1_000_000} million "
+                "are read. Make it smaller first."
+            )
         stored = page.asarray()
-        planar = page.planarconfig is not None and int(page.planarconfig) == 2
+        planar = "PlanarConfiguration" in page.tags and int(page.tags["PlanarConfiguration"].value) == 2
     if planar:
         stored = np.moveaxis(stored, 0, -1)
     if stored.ndim != 3 or stored.shape[2] not in (2, 3, 4):
         raise OSError(f"a TIFF of shape {stored.shape} is not a picture")
     if np.issubdtype(stored.dtype, np.integer):
-        return stored.astype(np.float32) / np.iinfo(stored.dtype).max
+        return stored.astype(np.float32) / np.float32(np.iinfo(stored.dtype).max)
     return _unit_range(stored.astype(np.float32), path)
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from zoo.errors import UserError
-from zoo.imaging.decode import decode
+from zoo.imaging.decode import decode, decode_tiff, is_tiff
 
 __all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "find_images", "read_image", "write_image"]
 
@@ -68,15 +69,11 @@ def read_image(path: str | Path) -> Tensor:
     except UserError:
         raise
     except Image.UnidentifiedImageError as problem:
-        raise UserError(
-            f"{path} is not an image that can be read here. Save it as PNG, JPEG, WebP or TIFF."
-        ) from problem
+        pixels = _without_pillow(path, problem)
     except (Image.DecompressionBombError, MemoryError) as problem:
         raise UserError(_too_large(path, "more pixels than that")) from problem
     except Exception as problem:  # decoders raise nearly anything when a file is damaged
-        raise UserError(
-            f"{path} is damaged and cannot be read ({_first_line(problem)}). Copy or save it again."
-        ) from problem
+        raise UserError(_unreadable(path, problem)) from problem
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
@@ -172,6 +169,24 @@ def _only_images(paths: Iterable[Path]) -> list[Path]:
         for path in paths
         if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
+
+
+def _without_pillow(path: Path, problem: Exception) -> NDArray[np.float32]:
+    """Pillow knows no colour TIFF of floats; whatever else it does not know is refused."""
+    if not is_tiff(path):
+        raise UserError(
+            f"{path} is not an image that can be read here. Save it as PNG, JPEG, WebP or TIFF."
+        ) from problem
+    try:
+        return decode_tiff(path, MAX_PIXELS)
+    except UserError:
+        raise
+    except Exception as deeper:  # decoders raise nearly anything when a file is damaged
+        raise UserError(_unreadable(path, deeper)) from deeper
+
+
+def _unreadable(path: Path, problem: Exception) -> str:
+    return f"{path} is damaged or of a rare kind ({_first_line(problem)}). Copy it again, or save it as PNG."
 
 
 def _cannot_open(path: Path, problem: OSError) -> str:
