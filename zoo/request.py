@@ -32,7 +32,7 @@ class Request:
         model: The model's name for the run's folder.
         recipe: The recipe that ``--model`` stands for; None when the person brings class paths or files of their own.
         data: The YAML file of ``--data``.
-        logger: ``wandb``, ``csv`` or ``none``.
+        logger: ``wandb``, ``csv``, ``none``, or None where nothing was said.
         resume: What to go on with: a run's folder, or ``last``.
         run: A folder for the run in place of ``runs/<model>/<time>``.
         rest: Everything else, for Lightning.
@@ -43,7 +43,7 @@ class Request:
     model: str
     recipe: Recipe | None
     data: Path | None
-    logger: str
+    logger: str | None
     resume: str | None
     run: Path | None
     rest: tuple[str, ...]
@@ -85,8 +85,8 @@ def read_request(verb: str, arguments: Sequence[str]) -> Request:
     config_given = any(option in rest for option in ("--config", "-c", "--model", "--help-all"))
     if recipe is None and not config_given and "--resume" not in given and not _asks_for_class_help(rest):
         raise UserError(f"{verb}: which model? --model NAME, or --config FILE. (python -m zoo list shows all)")
-    logger = given.get("--logger", "wandb" if verb == "fit" else "csv")
-    if logger not in LOGGERS:
+    logger = given.get("--logger")
+    if logger is not None and logger not in LOGGERS:
         near = near_names(logger, LOGGERS)
         raise UserError(f"no logger named '{logger}'.{f' Did you mean {near[0]}?' if near else ''} (wandb, csv, none)")
     return Request(

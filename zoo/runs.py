@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,20 +62,20 @@ class Run:
 
     @property
     def command(self) -> Path:
-        """The command that a run of several stages goes on with."""
+        """The command that began the run, without its verb."""
         return self.folder / "command.yaml"
 
     def stage(self, name: str) -> Run:
         """The run of one stage, in a folder of this one."""
         return Run(self.folder / name)
 
-    def write_command(self, arguments: list[str]) -> None:
+    def write_command(self, arguments: Sequence[str]) -> None:
         """Keep the command, so that ``--resume`` can repeat it."""
-        self.command.write_text(yaml.safe_dump({"arguments": arguments}), encoding="utf-8")
+        self.command.write_text(yaml.safe_dump({"arguments": list(arguments)}), encoding="utf-8")
 
-    def read_command(self) -> list[str] | None:
-        """The command that was kept, if there is one."""
-        return list(read_yaml(self.command)["arguments"]) if self.command.is_file() else None
+    def read_command(self) -> list[str]:
+        """The command that was kept."""
+        return list(read_yaml(self.command)["arguments"])
 
     def remove_if_unused(self) -> None:
         """Take the folder away again when a command ended before it wrote anything worth keeping."""
@@ -130,8 +131,7 @@ def find_run(model: str, name: str) -> Run:
         UserError: There is no such run.
     """
     if name == "last":
-        folders = sorted(path.parent.parent for path in (Path("runs") / model).glob("*/checkpoints/last.ckpt"))
-        folders += sorted(path.parent for path in (Path("runs") / model).glob("*/command.yaml"))
+        folders = [path.parent for path in (Path("runs") / model).glob("*/command.yaml")]
         if not folders:
             raise UserError(f"there is no run of {model} under {Path('runs') / model} to go on with.")
         return Run(max(folders, key=lambda path: path.name))
@@ -141,8 +141,8 @@ def find_run(model: str, name: str) -> Run:
     run = Run(path)
     if not path.is_dir():
         raise UserError(f"there is no run at {path}; --resume takes a run's folder, runs/<model>/<time>, or last.")
-    if not run.command.is_file() and not (run.config.is_file() and run.last.is_file()):
-        raise UserError(f"{path} holds no checkpoint to go on with (checkpoints/last.ckpt); start again without --resume.")
+    if not run.command.is_file():
+        raise UserError(f"{path} is no run's folder (there is no command.yaml); --resume takes runs/<model>/<time>, or last.")
     return run
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.errors import UserError
-from zoo.request import Request, model_of, read_request
+from zoo.request import Request, read_request
 from zoo.runs import VARIABLE, Run, find_run, new_run, newest_checkpoint
 
 __all__ = ["fit", "test", "validate"]
@@ -74,12 +74,9 @@ def fit(arguments: Sequence[str]) -> int:
     if request.resume is not None:
         return _resume(request, find_run(request.model, request.resume))
     run = new_run(request.model, request.run)
-    os.environ[VARIABLE] = str(run.folder.resolve())
+    run.write_command(arguments)
     try:
-        if request.recipe is not None and request.recipe.staged:
-            run.write_command(list(arguments))
-            return _fit_stages(request, run)
-        return _run(request, request.lightning_arguments(), run)
+        return _start(request, run)
     finally:
         run.remove_if_unused()
 
@@ -116,13 +113,25 @@ def _evaluate(verb: str, what: str, arguments: Sequence[str]) -> int:
         run.remove_if_unused()
 
 
-def _resume(request: Request, run: Run) -> int:
+def _start(request: Request, run: Run) -> int:
     os.environ[VARIABLE] = str(run.folder.resolve())
-    command = run.read_command()
-    if command is not None:
-        return _fit_stages(read_request("fit", [*command, *request.rest]), run)
-    request = replace(request, rest=("--config", str(run.config), *request.rest, "--ckpt_path", str(run.last)))
-    return _run(replace(request, model=model_of(request.rest)), ["fit", *request.rest], run)
+    if request.recipe is not None and request.recipe.staged:
+        return _fit_stages(request, run)
+    return _run(request, request.lightning_arguments(), run)
+
+
+def _resume(request: Request, run: Run) -> int:
+    """Go on with a run: a recipe of stages at its stage, anything else at its last checkpoint."""
+    begun = read_request("fit", [*run.read_command(), *request.rest])
+    begun = replace(begun, logger=request.logger or begun.logger)
+    staged = begun.recipe is not None and begun.recipe.staged
+    if staged or not run.last.is_file():
+        if not staged:
+            print("there is no checkpoint yet, so training starts from the beginning")
+        return _start(begun, run)
+    os.environ[VARIABLE] = str(run.folder.resolve())
+    arguments = ["fit", "--config", str(run.config), *request.rest, "--ckpt_path", str(run.last)]
+    return _run(begun, arguments, run)
 
 
 def _fit_stages(request: Request, run: Run) -> int:
@@ -159,13 +168,17 @@ def _run(
     whole: Run | None = None,
 ) -> int:
     arguments = _with_named_checkpoint(arguments, request.model)
+    logger = request.logger or ("wandb" if arguments[0] == "fit" else "csv")
     from zoo.training.cli import Interrupted, ZooCLI
+    from zoo.training.loggers import finish_wandb
 
     try:
-        ZooCLI(arguments, run, request.model, logger=request.logger, start_from=start_from, report=report)
+        ZooCLI(arguments, run, request.model, logger=logger, start_from=start_from, report=report)
     except Interrupted:
         print(f"Saved. Go on with: python -m zoo fit --resume {(whole or run).folder}", file=sys.stderr)
         return 130
+    finally:
+        finish_wandb()
     return 0
 
 

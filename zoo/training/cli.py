@@ -15,7 +15,7 @@ import jsonargparse
 import torch
 import yaml
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint, ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
@@ -28,6 +28,7 @@ from zoo.training.interruption import Interrupted, StopOnInterrupt
 from zoo.training.loggers import make_loggers
 from zoo.training.messages import plain_complaint
 from zoo.training.pictures import PanelWriter
+from zoo.training.progress import Progress
 from zoo.training.report import (
     baseline_metrics,
     directions,
@@ -51,6 +52,7 @@ _NOISE = (
     ".*treespec, LeafSpec.*",
     ".*Checkpoint directory.*",
     ".*The dirpath has changed.*",
+    ".*resuming from a checkpoint that ended before the epoch ended.*",
     ".*compute.. method of metric .* was called before the .*update.*",
     ".*ModelCheckpoint.*could not find the monitored key.*",
 )
@@ -157,14 +159,17 @@ class ZooCLI(LightningCLI):
         if settings.get("logger") in (None, True):
             kwargs["logger"] = make_loggers(self.wished_logger, self.run, self.model_name)
         given = self._get(self.config_init, "trainer")
+        callbacks = _as_list(given.get("callbacks"))
         own: list[Callback] = [self.pictures]
+        if settings.get("enable_progress_bar") is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
+            own.append(Progress())
         if self.subcommand == "fit":
             own.append(self.stop)
             if settings.get("enable_checkpointing") is not False:
-                if not any(isinstance(each, ModelCheckpoint) for each in _as_list(given.get("callbacks"))):
+                if not any(isinstance(each, ModelCheckpoint) for each in callbacks):
                     own.append(self._best())
                 own.append(self.last)
-        kwargs["callbacks"] = [*_as_list(given.get("callbacks")), *own]
+        kwargs["callbacks"] = [*callbacks, *own]
         kwargs["plugins"] = [*_as_list(given.get("plugins")), WholeFiles()]
         return super().instantiate_trainer(**kwargs)
 
@@ -225,6 +230,8 @@ class ZooCLI(LightningCLI):
             baseline = baseline_metrics(self.model, self.datamodule)
             if self.trainer.is_global_zero:
                 write_metrics(self.run, ours, baseline)
+                for each in self.trainer.loggers:
+                    each.log_metrics({f"baseline/{key}": value for key, value in baseline.items()})
                 print_metrics(f"{self.model_name} on the test data", ours, baseline, directions(self.model))
         if not self.trainer.is_global_zero:
             return

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 import netrc
 import os
+import platform
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from pytorch_lightning.loggers import Logger
 from zoo.files import written_whole
 from zoo.runs import Run
 
-__all__ = ["MetricsFile", "make_loggers", "wandb_mode"]
+__all__ = ["MetricsFile", "finish_wandb", "make_loggers", "wandb_mode"]
 
 
 def wandb_mode() -> str:
@@ -53,16 +56,30 @@ def make_loggers(wished: str, run: Run, model: str) -> list[Logger]:
 
         os.environ.setdefault("WANDB_SILENT", "true")
         os.environ.setdefault("WANDB_CONSOLE", "off")
-        loggers.append(
-            WandbLogger(
-                project=os.environ.get("WANDB_PROJECT", "prior-zoo"),
-                name=f"{model} {run.folder.name}",
-                group=model,
-                save_dir=str(run.folder),
-                offline=mode == "offline",
-            )
+        logger = WandbLogger(
+            project=os.environ.get("WANDB_PROJECT", "prior-zoo"),
+            name=f"{model} {run.folder.name}",
+            group=model,
+            id=_run_id(run),
+            save_dir=str(run.folder),
+            offline=mode == "offline",
         )
+        logger._wandb_init.pop("anonymous", None)  # Lightning passes it on, and W&B warns that it is no more
+        loggers.append(logger)
     return loggers
+
+
+def finish_wandb() -> None:
+    """End the W&B run of this process, if there is one, so that the next stage begins its own."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.finish()
+
+
+def _run_id(run: Run) -> str:
+    """One id for one folder on one machine, so that a resumed run goes on with the same curves."""
+    place = f"{platform.node()}:{run.folder.resolve()}"
+    return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
 class MetricsFile(Logger):

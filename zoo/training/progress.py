@@ -1,0 +1,18 @@
+"""The progress bar: Lightning's rich one without the loggers' version numbers."""
+
+from __future__ import annotations
+
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import RichProgressBar
+
+__all__ = ["Progress"]
+
+
+class Progress(RichProgressBar):
+    """Epoch, speed, losses; nothing that is in the run's folder name already."""
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, int | str | float | dict[str, float]]:
+        """What stands beside the bar."""
+        items = super().get_metrics(trainer, pl_module)
+        items.pop("v_num", None)
+        return items
