@@ -199,7 +199,7 @@ def _ordered(module: nn.Module, card: ModelCard) -> nn.Module:
 
 
 def _shape(card: ModelCard, name: str) -> tuple[str, ...]:
-    """An input's shape in letters: the contract's, or ``export.inputs`` on the card, where the contract leaves one open."""
+    """An input's shape in letters: the contract's, or the card's ``export.inputs`` where that leaves one open."""
     shape = card.export.inputs.get(name) or KEYS[name].shape
     letters = tuple(str(each).partition("|")[0] for each in shape)
     unknown = [each for each in letters if each not in ("B", "H", "W") and not each.isdigit()]
@@ -380,6 +380,7 @@ def _reason(error: BaseException) -> str:
     """The one telling line of an exporter's page-long error."""
     text = "\n".join(str(each) for each in (error.__cause__, error) if each)
     telling = re.search(r"(Not all values of .*|You marked .*|Could not guard .*|No ONNX function found for .*)", text)
-    telling = telling or re.search(r"inconsistencies were found:\s*(?:-+\s*)?(\S.*)", text)
+    if "is inconsistent" in text:
+        return "a layer of its network takes one size only"
     line = telling[1] if telling else _first_line(error.__cause__ or error)
     return re.sub(r"\s+", " ", re.sub(r"\x1b\[[0-9;]*m", "", line))[:300].rstrip(". ")

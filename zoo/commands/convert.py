@@ -14,7 +14,7 @@ def main(arguments: Sequence[str]) -> int:
     """Convert one file of weights."""
     parser = Arguments(
         "convert",
-        "Turn the authors' checkpoint, or a Lightning one, into safetensors that name their model: nothing in them runs.",
+        "Turn the authors' checkpoint, or one of Lightning, into safetensors that name the model. No code runs.",
         "  python -m zoo convert --model sfsnet --from SfSNet.caffemodel.h5 -o sfsnet.safetensors\n"
         "  python -m zoo predict --model sfsnet --weights sfsnet.safetensors photo.jpg -o out",
     )

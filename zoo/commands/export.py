@@ -18,12 +18,12 @@ def main(arguments: Sequence[str]) -> int:
     """Export one model and print how near the file comes to it."""
     parser = Arguments(
         "export",
-        "Write a model as ONNX or as a PyTorch program (pt2), with its pre- and post-processing, under the names of the\n"
-        "contract; then run the file at two sizes and batches and compare it with the model.",
-        "  python -m zoo export --model sfsnet --format onnx               sfsnet.onnx, any batch and size\n"
-        "  python -m zoo export --model sfsnet --format pt2 -o net.pt2     torch.export.load('net.pt2').module()(image)\n"
+        "Write a model as ONNX or as a PyTorch program (pt2), with its pre- and post-processing, under the names of\n"
+        "the contract; then run the file at two sizes and batches and compare it with the model.",
+        "  python -m zoo export --model sfsnet --format onnx              sfsnet.onnx, any batch and size\n"
+        "  python -m zoo export --model sfsnet --format pt2 -o net.pt2    torch.export.load('net.pt2').module()\n"
         "  python -m zoo export --model sfsnet --format onnx --weights runs/sfsnet/…/last.ckpt\n"
-        "  python -m zoo export --model sfsnet --format onnx --check       compare the file that is there\n\n"
+        "  python -m zoo export --model sfsnet --format onnx --check      compare the file there\n\n"
         "exit codes: 0 written and equal within the card's tolerance, 1 written but not equal or not exportable,\n"
         "2 the command cannot be used as given",
     )
