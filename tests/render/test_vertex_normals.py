@@ -50,10 +50,13 @@ def test_small_and_degenerate_triangles_and_lone_vertices() -> None:
 
 
 def test_gradients() -> None:
-    points = torch.randn(2, 12, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    triangles = torch.randint(0, 12, (20, 3), generator=torch.Generator().manual_seed(1))
+    sphere = trimesh.creation.icosphere(1)
+    noise = torch.randn(2, 42, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    points, triangles = torch.tensor(sphere.vertices) + 0.2 * noise, torch.tensor(sphere.faces.copy())
     for weighting in ("area", "equal"):
-        assert torch.autograd.gradcheck(lambda p, w=weighting: vertex_normals(p, triangles, w), points)
+        assert torch.autograd.gradcheck(
+            lambda p, w=weighting: vertex_normals(p, triangles, w)[:, ::7], points.requires_grad_()
+        )
 
 
 def test_unknown_weighting() -> None:

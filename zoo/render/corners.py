@@ -31,19 +31,24 @@ def _describe(value: Tensor) -> str:
 
 
 def columns(screen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Screen x, y and depth of all items as three contiguous vectors of B V numbers, in single precision or better."""
+    """Screen x, y and depth of all items as three vectors of B V numbers, in single precision or better."""
     exact = screen if screen.dtype in (torch.float32, torch.float64) else screen.float()
-    x, y, z = exact.permute(2, 0, 1).reshape(3, -1).unbind(0)
+    x, y, z = exact.reshape(-1, 3).unbind(1)
     return x, y, z
 
 
-def corner_ids(triangles: Tensor, batch: int, vertices: int) -> Tensor:
-    """Positions of the three corners in `columns`, as ``(3, B T)``."""
-    corners = triangles.t()
+def corner_ids(triangles: Tensor, batch: int, vertices: int) -> list[Tensor]:
+    """Positions in `columns` of each face's first, second and third corner: three vectors of B T ids."""
+    corners = [corner.contiguous() for corner in triangles.unbind(1)]
     if batch > 1:
-        offsets = torch.arange(batch, device=triangles.device, dtype=triangles.dtype) * vertices
-        corners = corners[:, None, :] + offsets[:, None]
-    return corners.reshape(3, -1)
+        offsets = torch.arange(batch, device=triangles.device, dtype=triangles.dtype)[:, None] * vertices
+        corners = [(corner + offsets).view(-1) for corner in corners]
+    return corners
+
+
+def without_near(x: Tensor, z: Tensor, near: float) -> Tensor:
+    """Screen x with NaN for vertices that are too near: the area of their faces becomes NaN, and no test passes."""
+    return x.masked_fill(~(z > near), torch.nan)
 
 
 def cross(ax: Tensor, ay: Tensor, bx: Tensor, by: Tensor) -> Tensor:
@@ -51,17 +56,17 @@ def cross(ax: Tensor, ay: Tensor, bx: Tensor, by: Tensor) -> Tensor:
 
     Swapping a and b gives the exact negative, which keeps two faces from both missing a pixel on their common edge.
     """
-    return ay * bx - ax * by
+    return (ay * bx).sub_(ax * by)
 
 
 def facing(screen: Tensor, triangles: Tensor, near: float = NEAR) -> Tensor:
     """Which way each triangle faces: ``(B, T)`` of 1 (front), -1 (back) and 0 (degenerate, not finite, or too near)."""
     x, y, z = columns(screen)
+    x = without_near(x, z, near)
     a, b, c = corner_ids(triangles, screen.shape[0], screen.shape[1])
     ax, ay = x.index_select(0, a), y.index_select(0, a)
     area = cross(
         x.index_select(0, b) - ax, y.index_select(0, b) - ay, x.index_select(0, c) - ax, y.index_select(0, c) - ay
     )
-    far = (z > near).index_select(0, a) & (z > near).index_select(0, b) & (z > near).index_select(0, c)
-    drawn = far & (area.abs() > SMALLEST_AREA) & area.isfinite()
+    drawn = (area.abs() > SMALLEST_AREA) & area.isfinite()
     return torch.where(drawn, area.sign(), 0).to(torch.int8).view(screen.shape[0], -1)

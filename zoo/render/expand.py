@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["expand_boxes", "span"]
+__all__ = ["expand_boxes", "positions", "span"]
 
 EXACT_IN_FLOAT = 2**23
 """Up to this many pixels in a box, whole numbers and halves are exact in single precision."""
 
 
+def positions(mask: Tensor) -> Tensor:
+    """Where a vector of bools is true, as int64."""
+    if mask.device.type == "cpu":  # numpy's search is about ten times as fast as torch's
+        return torch.from_numpy(np.flatnonzero(mask.numpy()))
+    return mask.nonzero().squeeze(1)
+
+
 def span(low: Tensor, high: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The first and the last pixel centre between two coordinates and inside the picture, both as floats."""
-    return low.ceil().clamp_(min=0), high.floor().clamp_(max=size - 1)
+    """The first pixel centre between two coordinates and inside the picture, and how many there are, as floats."""
+    first = low.ceil().clamp_(min=0)
+    return first, high.floor().clamp_(max=size - 1).sub_(first).add_(1).clamp_(min=0)
 
 
 def expand_boxes(
@@ -25,21 +34,24 @@ def expand_boxes(
         left: ``(N,)`` first column of each box, a whole number as float.
         top: ``(N,)`` first row of each box, likewise.
         width: ``(N,)`` columns of each box, likewise.
-        pixels: ``(N,)`` int64 pixels in each box.
+        pixels: ``(N,)`` int64 pixels in each box, which may be none.
         pairs: The sum of ``pixels``, known to the caller.
         largest: A bound on the pixels of one box.
 
     Returns:
-        Box id (int64), column and row (floats) of each of the ``pairs`` pixels.
+        Box id (int32), column and row (floats) of each of the ``pairs`` pixels.
     """
-    box = torch.repeat_interleave(torch.arange(pixels.numel(), device=pixels.device), pixels, output_size=pairs)
-    start = pixels.cumsum(0) - pixels
+    start = pixels.cumsum(0).sub_(pixels)
+    # Counting the boxes that have begun is twice as fast as repeat_interleave.
+    box = torch.zeros(pairs + 1, dtype=torch.int32, device=pixels.device)
+    box.index_add_(0, start, box.new_ones(1).expand(start.numel()))
+    box = box[:pairs].cumsum(0, dtype=torch.int32).sub_(1)
     step = torch.arange(pairs, device=pixels.device).sub_(start.index_select(0, box))
     across = width.index_select(0, box)
     if largest < EXACT_IN_FLOAT:
         step = step.to(across.dtype)
         down = (step + 0.5).div_(across).floor_()
-        across = torch.addcmul(step, down, across, value=-1)
+        across = step.sub_(down * across)
     else:
         columns = across.long()
         rows = step.div(columns, rounding_mode="floor")

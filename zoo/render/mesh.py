@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from zoo.errors import UserError
 
@@ -26,10 +25,24 @@ def face_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     Returns:
         ``(B, T, 3)`` vectors out of the surface.
     """
-    a, b, c = (vertices.index_select(1, corner) for corner in triangles.unbind(1))
-    (ux, uy, uz), (vx, vy, vz) = (b - a).unbind(-1), (c - a).unbind(-1)
-    # Product by product, because fused arithmetic leaves a triangle with two equal corners a normal made of rounding.
-    return torch.stack((uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx), -1)
+    x, y, z = _face_normals(vertices, [_corner(vertices, ids) for ids in triangles.unbind(1)])
+    return torch.stack((x, y, z), -1).view(vertices.shape[0], -1, 3)
+
+
+def _corner(vertices: Tensor, ids: Tensor) -> Tensor:
+    """Positions of one corner of all faces among the B V vertices of the batch."""
+    return (ids + torch.arange(vertices.shape[0], device=ids.device)[:, None] * vertices.shape[1]).view(-1)
+
+
+def _face_normals(vertices: Tensor, corners: list[Tensor]) -> list[Tensor]:
+    # Coordinate by coordinate: several times faster than gathering rows of three. And product by product, because
+    # fused arithmetic leaves a triangle with two equal corners a normal made of rounding.
+    sides = []
+    for column in vertices.reshape(-1, 3).unbind(1):
+        a, b, c = (column.index_select(0, corner) for corner in corners)
+        sides.append((b - a, c - a))
+    (ux, vx), (uy, vy), (uz, vz) = sides
+    return [uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx]
 
 
 def vertex_normals(vertices: Tensor, triangles: Tensor, weighting: Literal["area", "equal"] = "area") -> Tensor:
@@ -48,10 +61,22 @@ def vertex_normals(vertices: Tensor, triangles: Tensor, weighting: Literal["area
     """
     if weighting not in ("area", "equal"):
         raise UserError(f"no weighting named '{weighting}'; there are 'area' and 'equal'.")
-    normals = face_normals(vertices, triangles)
+    corners = [_corner(vertices, ids) for ids in triangles.unbind(1)]
+    normals = _face_normals(vertices, corners)
     if weighting == "equal":
-        normals = normalize(normals, dim=-1, eps=SHORTEST)
-    total = torch.zeros_like(vertices)
-    for corner in triangles.unbind(1):
-        total = total.index_add(1, corner, normals)
-    return normalize(total, dim=-1, eps=SHORTEST)
+        normals = _unit(normals)
+    total = []
+    for normal in normals:
+        column = vertices.new_zeros(vertices.shape[0] * vertices.shape[1])
+        for corner in corners:
+            column = column.index_add(0, corner, normal)
+        total.append(column)
+    return torch.stack(_unit(total), -1).view(vertices.shape)
+
+
+def _unit(vector: list[Tensor]) -> list[Tensor]:
+    x, y, z = vector
+    squared = x * x + y * y + z * z
+    # Clamped before the root, whose slope at 0 is infinite.
+    length = squared.clamp(min=SHORTEST**2).sqrt()
+    return [x / length, y / length, z / length]

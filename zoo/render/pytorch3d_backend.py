@@ -61,7 +61,7 @@ def rasterize(
     ndc = torch.stack((((width - 1) / 2 - x) / scale, ((height - 1) / 2 - y) / scale, z), -1)
     # PyTorch3D would draw faces that reach behind the camera, inverted; they never get there.
     drawn = facing(screen.float(), triangles, near) != 0
-    meshes = Meshes(ndc.nan_to_num(), [triangles[kept].long() for kept in drawn])
+    meshes = Meshes(list(ndc.nan_to_num()), [triangles[kept].long() for kept in drawn])
     packed, _, _, _ = rasterize_meshes(
         meshes,
         image_size=(height, width),

@@ -7,18 +7,19 @@ the order of work, the number of threads or the device: equal depths go to the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from zoo.render.corners import NEAR, SMALLEST_AREA, check_mesh, columns, corner_ids, cross
-from zoo.render.expand import expand_boxes, span
+from zoo.render.corners import NEAR, SMALLEST_AREA, check_mesh, columns, corner_ids, cross, without_near
+from zoo.render.expand import expand_boxes, positions, span
 
 __all__ = ["rasterize"]
 
 NOTHING = 2**63 - 1
-"""The key of a pixel that no face has claimed."""
+"""The key of a pixel that no face has claimed. Its lower half, read as an id, is -1."""
 
 BUDGET_CPU = 2**17
 BUDGET_CUDA = 2**24
@@ -60,107 +61,107 @@ def rasterize(
     """
     check_mesh(screen, triangles)
     batch, vertices, _ = screen.shape
-    faces, device = triangles.shape[0], screen.device
-    nearest = torch.full((batch * height * width,), NOTHING, dtype=torch.int64, device=device)
-    if faces and nearest.numel():
+    budget = budget or (BUDGET_CPU if screen.device.type == "cpu" else BUDGET_CUDA)
+    nearest = torch.full((batch * height * width,), NOTHING, dtype=torch.int64, device=screen.device)
+    if triangles.numel() and nearest.numel():
         x, y, z = columns(screen)
-        boxes = _Boxes(x, y, z, corner_ids(triangles, batch, vertices), height, width, cull, near)
-        budget = budget or (BUDGET_CPU if device.type == "cpu" else BUDGET_CUDA)
-        for first, last, pairs in boxes.pieces(budget):
-            _claim(nearest, boxes, first, last, pairs, (faces, height, width), cull, perspective, near)
-    return torch.where(nearest == NOTHING, -1, nearest & 0xFFFFFFFF).view(batch, height, width)
+        x = without_near(x, z, near)
+        front = _front(x, y, z, corner_ids(triangles, batch, vertices), cull, (height, width))
+        for first, last, pairs in _pieces(front.pixels, budget):
+            pixel, face, depth = _hits(front.part(first, last), pairs, (height, width), cull, perspective)
+            item = face.div(len(triangles), rounding_mode="floor") if batch > 1 else 0
+            # The bits of positive floats are ordered as integers; anything else (and NaN) must not bid.
+            bid = (depth.view(torch.int32).long() << 32).add_(face).sub_(item * len(triangles))
+            bid.masked_fill_(~(depth > near), NOTHING)
+            nearest.scatter_reduce_(0, pixel.add_(item * (height * width)), bid, "amin")
+    return nearest.to(torch.int32).long().view(batch, height, width)  # the lower half of each key
 
 
-class _Boxes:
-    """The faces that may be seen, with the pixels their bounding boxes hold."""
+@dataclass
+class _Faces:
+    """The faces that may be seen: corners on the screen, depths there, and the box of pixels that may be inside."""
 
-    def __init__(
-        self, x: Tensor, y: Tensor, z: Tensor, corners: Tensor, height: int, width: int, cull: bool, near: float
-    ) -> None:
-        xs = [x.index_select(0, corner) for corner in corners]
-        ys = [y.index_select(0, corner) for corner in corners]
-        area = cross(xs[1] - xs[0], ys[1] - ys[0], xs[2] - xs[0], ys[2] - ys[0])
-        left, right = span(_least(xs), _most(xs), width)
-        top, bottom = span(_least(ys), _most(ys), height)
-        far = z > near
-        # Every comparison with NaN is false, so a face that holds one is left out here.
-        keep = ((area if cull else area.abs()) > SMALLEST_AREA) & (right >= left) & (bottom >= top)
-        for corner in corners:
-            keep &= far.index_select(0, corner)
-        self.face = keep.nonzero().squeeze(1)
-        self.z, self.corners = z, corners
-        self.xs = [value.index_select(0, self.face) for value in xs]
-        self.ys = [value.index_select(0, self.face) for value in ys]
-        self.left, self.top = left.index_select(0, self.face), top.index_select(0, self.face)
-        self.width = right.index_select(0, self.face) - self.left + 1
-        pixels = (self.width * (bottom.index_select(0, self.face) - self.top + 1)).long()
-        self.pixels, self.end = pixels, pixels.cumsum(0)
+    face: Tensor
+    corners: list[Tensor]
+    xs: list[Tensor]
+    ys: list[Tensor]
+    z: Tensor
+    left: Tensor
+    top: Tensor
+    width: Tensor
+    pixels: Tensor
 
-    def pieces(self, budget: int) -> list[tuple[int, int, int]]:
-        """Runs of faces whose boxes hold about ``budget`` pixels: first face, last face + 1, pixels."""
-        count = self.face.numel()
-        if not count:
-            return []
-        total = int(self.end[-1])
-        if total <= budget:
-            return [(0, count, total)]
-        marks = torch.arange(budget, total, budget, device=self.end.device)
-        cuts = torch.searchsorted(self.end, marks, right=True).unique()
-        cuts = cuts[cuts > 0]
-        ends = [0, *cuts.tolist(), count]
-        sums = [0, *self.end[cuts - 1].tolist(), total]
-        return [(ends[i], ends[i + 1], sums[i + 1] - sums[i]) for i in range(len(ends) - 1) if sums[i + 1] > sums[i]]
+    def part(self, first: int, last: int) -> _Faces:
+        cut = slice(first, last)
+        return _Faces(
+            self.face[cut],
+            self.corners,
+            [x[cut] for x in self.xs],
+            [y[cut] for y in self.ys],
+            self.z,
+            self.left[cut],
+            self.top[cut],
+            self.width[cut],
+            self.pixels[cut],
+        )
 
 
-def _least(values: Sequence[Tensor]) -> Tensor:
-    return torch.minimum(torch.minimum(values[0], values[1]), values[2])
+def _front(x: Tensor, y: Tensor, z: Tensor, corners: list[Tensor], cull: bool, size: tuple[int, int]) -> _Faces:
+    xs, ys = [x.index_select(0, ids) for ids in corners], [y.index_select(0, ids) for ids in corners]
+    area = cross(xs[1] - xs[0], ys[1] - ys[0], xs[2] - xs[0], ys[2] - ys[0])
+    # Every comparison with NaN is false, so a face that holds one is left out here.
+    face = positions((area if cull else area.abs_()) > SMALLEST_AREA)
+    xs, ys = [value.index_select(0, face) for value in xs], [value.index_select(0, face) for value in ys]
+    left, width = span(_least(xs), _most(xs), size[1])
+    top, height = span(_least(ys), _most(ys), size[0])
+    return _Faces(face, corners, xs, ys, z, left, top, width, (width * height).long())
 
 
-def _most(values: Sequence[Tensor]) -> Tensor:
-    return torch.maximum(torch.maximum(values[0], values[1]), values[2])
+def _pieces(pixels: Tensor, budget: int) -> Iterator[tuple[int, int, int]]:
+    """Runs of faces whose boxes hold about ``budget`` pixels: first face, last face + 1, pixels."""
+    end = pixels.cumsum(0)
+    total = int(end[-1]) if end.numel() else 0
+    cuts, sums = [0], [0]
+    if total > budget:
+        marks = torch.arange(budget, total, budget, device=end.device)
+        cut = torch.searchsorted(end, marks, right=True).unique()
+        cut = cut[cut > 0]
+        cuts, sums = cuts + cut.tolist(), sums + end.index_select(0, cut - 1).tolist()
+    cuts, sums = [*cuts, end.numel()], [*sums, total]
+    for first, last, before, after in zip(cuts, cuts[1:], sums, sums[1:], strict=False):
+        if after > before:
+            yield first, last, after - before
 
 
-def _claim(
-    nearest: Tensor,
-    boxes: _Boxes,
-    first: int,
-    last: int,
-    pairs: int,
-    sizes: tuple[int, int, int],
-    cull: bool,
-    perspective: bool,
-    near: float,
-) -> None:
-    """Test all pixels in the boxes of some faces, and let each hit bid for its pixel."""
-    faces, height, width = sizes
-    row, px, py = expand_boxes(
-        boxes.left[first:last],
-        boxes.top[first:last],
-        boxes.width[first:last],
-        boxes.pixels[first:last],
-        pairs,
-        height * width,
-    )
+def _hits(
+    faces: _Faces, pairs: int, size: tuple[int, int], cull: bool, perspective: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """All pixels that lie in one of the faces: position in the picture, face, float32 depth."""
+    row, px, py = expand_boxes(faces.left, faces.top, faces.width, faces.pixels, pairs, size[0] * size[1])
     # The pixel is subtracted first: only then do the two faces of an edge see exactly opposite values.
-    ax, bx, cx = (value[first:last].index_select(0, row).sub_(px) for value in boxes.xs)
-    ay, by, cy = (value[first:last].index_select(0, row).sub_(py) for value in boxes.ys)
+    ax, bx, cx = (value.index_select(0, row).sub_(px) for value in faces.xs)
+    ay, by, cy = (value.index_select(0, row).sub_(py) for value in faces.ys)
     edges = (cross(bx, by, cx, cy), cross(cx, cy, ax, ay), cross(ax, ay, bx, by))
     inside = _least(edges) >= 0
     if not cull:
         inside |= _most(edges) <= 0
-    hit = inside.nonzero().squeeze(1)
-
-    face = boxes.face[first:last].index_select(0, row.index_select(0, hit))
+    hit = positions(inside)
+    face = faces.face.index_select(0, row.index_select(0, hit))
     e0, e1, e2 = (value.index_select(0, hit) for value in edges)
-    z0, z1, z2 = (boxes.z.index_select(0, corner.index_select(0, face)) for corner in boxes.corners)
+    z0, z1, z2 = (faces.z.index_select(0, ids.index_select(0, face)) for ids in faces.corners)
     if perspective:
-        depth = (e0 + e1 + e2) / (e0 / z0 + e1 / z1 + e2 / z2)
+        depth = (e0 + e1).add_(e2).div_((e0 / z0).add_(e1 / z1).add_(e2 / z2))
     else:
-        depth = (e0 * z0 + e1 * z1 + e2 * z2) / (e0 + e1 + e2)
-    item = face.div(faces, rounding_mode="floor")
-    pixel = (item * height + py.index_select(0, hit).long()) * width + px.index_select(0, hit).long()
-    depth = depth.float()
-    # The bits of positive floats are ordered as integers; anything else (and NaN) must not bid.
-    bid = (depth.view(torch.int32).long() << 32) | (face - item * faces)
-    bid.masked_fill_(~(depth > near), NOTHING)
-    nearest.scatter_reduce_(0, pixel, bid, "amin")
+        depth = (e0 * z0).add_(e1 * z1).add_(e2 * z2).div_(e0 + e1 + e2)
+    pixel = py.index_select(0, hit).long().mul_(size[1]).add_(px.index_select(0, hit).long())
+    return pixel, face, depth.float()
+
+
+def _least(values: Sequence[Tensor]) -> Tensor:
+    least = torch.minimum(values[0], values[1])
+    return torch.minimum(least, values[2], out=least)
+
+
+def _most(values: Sequence[Tensor]) -> Tensor:
+    most = torch.maximum(values[0], values[1])
+    return torch.maximum(most, values[2], out=most)

@@ -13,7 +13,7 @@ from torch.nn.functional import max_pool2d
 from torch.utils.weak import WeakIdKeyDictionary
 
 from zoo.render.corners import NEAR, check_mesh, columns, cross, facing
-from zoo.render.expand import expand_boxes, span
+from zoo.render.expand import expand_boxes, positions, span
 
 __all__ = ["soft_mask"]
 
@@ -118,19 +118,18 @@ def _nearest_edge(
     """Those border pixels that have an edge within one pixel in x and y, and the nearest edge of each."""
     height, width = size
     ax, ay, bx, by = (v.index_select(0, i) for i in (start, end) for v in (x, y))
-    left, right = span(torch.minimum(ax, bx) - 1, torch.maximum(ax, bx) + 1, width)
-    top, bottom = span(torch.minimum(ay, by) - 1, torch.maximum(ay, by) + 1, height)
-    columns_, rows = (right - left + 1).clamp_(min=0), (bottom - top + 1).clamp_(min=0)
-    pixels = (columns_ * rows).long()
-    edge, px, py = expand_boxes(left, top, columns_, pixels, int(pixels.sum()), height * width)
+    left, across = span(torch.minimum(ax, bx) - 1, torch.maximum(ax, bx) + 1, width)
+    top, down = span(torch.minimum(ay, by) - 1, torch.maximum(ay, by) + 1, height)
+    pixels = (across * down).long()
+    edge, px, py = expand_boxes(left, top, across, pixels, int(pixels.sum()), height * width)
     pixel = (item.index_select(0, edge) * height + py.long()) * width + px.long()
-    beside = border.index_select(0, pixel).nonzero().squeeze(1)
+    beside = positions(border.index_select(0, pixel))
     edge, pixel, px, py = (v.index_select(0, beside) for v in (edge, pixel, px, py))
     ax, ay, bx, by = (v.index_select(0, edge) for v in (ax, ay, bx, by))
     distance = _squared_distance(ax - px, ay - py, bx - px, by - py)
     bid = (distance.float().view(torch.int32).long() << 32) | edge
     nearest = torch.full_like(border, NOTHING, dtype=torch.int64).scatter_reduce_(0, pixel, bid, "amin")
-    found = (nearest != NOTHING).nonzero().squeeze(1)
+    found = positions(nearest != NOTHING)
     return found, nearest.index_select(0, found) & 0xFFFFFFFF
 
 
