@@ -1,0 +1,39 @@
+"""What generated faces depend on beside their settings: the face model's arrays, and the code that draws them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from zoo.morphable import MorphableData
+
+__all__ = ["code_fingerprint", "model_fingerprint"]
+
+_ROOT = Path(__file__).parents[2]
+_SOURCES = ("datamodules/faces", "datamodules/sampling", "zoo/render", "zoo/faces/framing.py", "zoo/imaging/colour.py")
+
+
+@lru_cache(maxsize=1)
+def code_fingerprint() -> str:
+    """A hash of the source that decides what a sample looks like, so that no cache outlives a change of it."""
+    digest = hashlib.sha256()
+    for source in _SOURCES:
+        path = _ROOT / source
+        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def model_fingerprint(data: MorphableData) -> str:
+    """A hash of a face model's arrays."""
+    digest = hashlib.sha256()
+    for field in fields(data):
+        value = getattr(data, field.name)
+        if isinstance(value, np.ndarray):
+            digest.update(field.name.encode())
+            digest.update(np.ascontiguousarray(value).data)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,211 @@
+"""Procedural faces as a LightningDataModule: made once and kept, or anew in every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datamodules.augment import flip_coins, hflip, recolour, refuse_unflippable
+from datamodules.base import BatchDataset, ZooDataModule
+from datamodules.cache import ArrayCache, MappedArrays
+from datamodules.faces.fingerprint import code_fingerprint, model_fingerprint
+from datamodules.faces.renderer import FaceRenderer
+from datamodules.loader import epoch_and_sample
+from datamodules.sampling.camera import CameraRange
+from datamodules.sampling.draws import Draws
+from datamodules.sampling.pose import PoseRange
+from datamodules.storage import pack, stored_keys, unpack
+from zoo.errors import UserError
+from zoo.morphable import MorphableModel
+
+__all__ = ["DEFAULT_KEYS", "ProceduralFaces"]
+
+DEFAULT_KEYS = ("image", "albedo", "shading", "normal", "light", "mask", "landmarks")
+
+_POSE, _CAMERA = PoseRange(), CameraRange()
+_SPLITS = {"train": "training", "val": "validation", "test": "test"}
+
+
+class ProceduralFaces(ZooDataModule):
+    """Faces made by code, with every key of the contract as truth. Needs no download.
+
+    Sample i of a seed is the same face on every machine, and the three splits share no person. By default the samples
+    are rendered once and kept under ``ZOO_HOME``; on a GPU they can be rendered anew in every epoch instead.
+
+    Args:
+        size: Height and width of the pictures.
+        train: Training samples (an epoch).
+        val: Validation samples.
+        test: Test samples.
+        batch_size: Samples in a batch, on each device.
+        num_workers: Processes that load; 0 loads in the main one.
+        seed: Of the faces, the order and the augmentation.
+        morphable: The face model: "procedural", "bfm:PATH", "ict:PATH" or "flame:PATH".
+        keys: What a batch holds; see ``datamodules.faces.FACE_KEYS``.
+        cache: Keep the samples on disk; otherwise they are rendered each time they are asked for.
+        on_the_fly: Render new training faces in every epoch, on the training device; nothing is kept.
+        flip: Mirror half of the training samples, others in each epoch.
+        colour: Strength of a random colour and brightness of the light in training, as a standard deviation of log
+            gains: 0 for none, 0.1 for some.
+        pose: Distribution of the head's pose, in degrees.
+        camera: Distribution of camera and crop.
+        occluders: Share of samples with something in front of the face.
+        effects: What the camera adds to the picture: some of exposure, blur, noise.
+        pictures_per_person: How many pictures in a row show the same person.
+
+    Raises:
+        UserError: A value that cannot be used.
+    """
+
+    def __init__(
+        self,
+        size: int = 128,
+        train: int = 2000,
+        val: int = 200,
+        test: int = 200,
+        batch_size: int = 16,
+        num_workers: int = 0,
+        seed: int = 0,
+        morphable: str = "procedural",
+        keys: Sequence[str] = DEFAULT_KEYS,
+        cache: bool = True,
+        on_the_fly: bool = False,
+        flip: bool = True,
+        colour: float = 0.0,
+        pose: PoseRange = _POSE,
+        camera: CameraRange = _CAMERA,
+        occluders: float = 0.3,
+        effects: Sequence[str] = ("blur", "noise"),
+        pictures_per_person: int = 1,
+    ) -> None:
+        super().__init__(batch_size, num_workers, seed)
+        self.counts = {"train": train, "val": val, "test": test}
+        if min(self.counts.values()) < 1 or pictures_per_person < 1:
+            raise UserError("train, val, test and pictures_per_person must each be at least 1.")
+        if flip:
+            refuse_unflippable(keys)
+        self.cache, self.on_the_fly = cache and not on_the_fly, on_the_fly
+        self.keys, self.flip, self.colour = tuple(keys), flip, colour
+        self.morphable = morphable
+        self.recipe: dict[str, Any] = {
+            "size": size,
+            "seed": seed,
+            "pose": asdict(pose),
+            "camera": asdict(camera),
+            "occluders": occluders,
+            "effects": list(effects),
+            "people": pictures_per_person,
+        }
+        self._renderer_options: dict[str, Any] = {**self.recipe, "pose": pose, "camera": camera}
+
+    def prepare_data(self) -> None:
+        """Render what is not yet on disk. Lightning calls it on one rank a node."""
+        if not self.cache:
+            return
+        function = self.trainer.state.fn.value if self.trainer and self.trainer.state.fn else "fit"
+        for split in {"validate": ["val"], "test": ["test"], "predict": ["test"]}.get(function, list(_SPLITS)):
+            self._arrays(split)
+
+    def dataset(self, split: str) -> BatchDataset:
+        """The faces of a split; ``predict`` shows those of ``test``."""
+        split = "test" if split == "predict" else split
+        count = self.counts[split]
+        source: _Source
+        if self.cache:
+            source = _Cached(MappedArrays(self._arrays(split)), self.keys, self._model.triangles)
+        else:
+            device = self._device() if self.on_the_fly else torch.device("cpu")
+            source = _Rendered(self._renderer(self.keys, device), split, fresh=self.on_the_fly and split == "train")
+        training = split == "train"
+        return _Faces(source, count, self.seed, self.flip and training, self.colour if training else 0.0)
+
+    def _options(self) -> dict[str, Any]:
+        options = super()._options()
+        if self.on_the_fly:  # what is rendered on the training device is rendered in its process
+            options |= {"num_workers": 0, "persistent_workers": False, "pin_memory": False}
+        return options
+
+    @cached_property
+    def _model(self) -> MorphableModel:
+        return MorphableModel.load(self.morphable)
+
+    def _renderer(self, keys: Sequence[str], device: torch.device) -> FaceRenderer:
+        return FaceRenderer(self._model, keys=keys, device=device, **self._renderer_options)
+
+    def _arrays(self, split: str) -> dict[str, NDArray[Any]]:
+        keys, count = stored_keys(self.keys), self.counts[split]
+        renderer: FaceRenderer | None = None
+
+        def produce(start: int, end: int) -> dict[str, NDArray[Any]]:
+            nonlocal renderer
+            renderer = renderer or self._renderer(keys, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+            return pack(renderer.render(split, range(start, end)))
+
+        known = {"split": split, "keys": sorted(keys), "model": model_fingerprint(self._model.data)}
+        cache = ArrayCache(
+            f"faces-{split}",
+            {**self.recipe, **known, "code": code_fingerprint()},
+            count,
+            title=f"{count} {_SPLITS[split]} faces of {self.recipe['size']} pixels",
+            remedy="make fewer or smaller faces (--data.train, --data.size)",
+        )
+        arrays = cache.ensure(produce, chunk=32)
+        self._model.cpu()
+        return arrays
+
+    def _device(self) -> torch.device:
+        if self.trainer is not None:
+            return self.trainer.strategy.root_device
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class _Source(Protocol):
+    """Where samples come from; indices count on through the epochs, of ``count`` samples each."""
+
+    def get(self, indices: Sequence[int], count: int) -> dict[str, Tensor]: ...
+
+
+class _Cached:
+    def __init__(self, arrays: MappedArrays, keys: Sequence[str], triangles: Tensor) -> None:
+        self.arrays, self.keys, self.triangles = arrays, keys, triangles
+
+    def get(self, indices: Sequence[int], count: int) -> dict[str, Tensor]:
+        rows = [epoch_and_sample(index, count)[1] for index in indices]
+        batch = unpack(self.arrays.rows(rows), self.keys)
+        return {**batch, "triangles": self.triangles} if "triangles" in self.keys else batch
+
+
+class _Rendered:
+    def __init__(self, renderer: FaceRenderer, split: str, fresh: bool) -> None:
+        self.renderer, self.split, self.fresh = renderer, split, fresh
+
+    def get(self, indices: Sequence[int], count: int) -> dict[str, Tensor]:
+        if not self.fresh:
+            indices = [epoch_and_sample(index, count)[1] for index in indices]
+        return self.renderer.render(self.split, indices)
+
+
+class _Faces(BatchDataset):
+    """One split, with the augmentation that its indices ask for."""
+
+    def __init__(self, source: _Source, count: int, seed: int, flip: bool, colour: float) -> None:
+        self.source, self.count, self.seed, self.flip, self.colour = source, count, seed, flip, colour
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batch(self, indices: Sequence[int]) -> dict[str, Any]:
+        batch: dict[str, Any] = self.source.get(indices, self.count)
+        if self.flip:
+            batch = hflip(batch, flip_coins(self.seed, indices).to(batch["image"].device))
+        if self.colour:
+            draws = Draws(self.seed, "train", indices)
+            gain = self.colour * (draws.normal("colour", 3, limit=2) + draws.normal("gain", 1, limit=2))
+            batch = recolour(batch, torch.from_numpy(gain).exp().to(batch["image"]))
+        return batch

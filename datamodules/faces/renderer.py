@@ -1,0 +1,181 @@
+"""From random numbers to faces with the whole truth about them: a batch at a time, on any device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from datamodules.faces.effects import apply_effects
+from datamodules.faces.framing import Placed, place
+from datamodules.sampling.background import draw_background
+from datamodules.sampling.camera import CameraRange, draw_framing
+from datamodules.sampling.coefficients import draw_expression, draw_identity, draw_skin, draw_texture
+from datamodules.sampling.draws import Draws
+from datamodules.sampling.light import draw_light, expose
+from datamodules.sampling.occluder import draw_occluders
+from datamodules.sampling.pose import PoseRange, draw_rotation
+from zoo.contract import IGNORE
+from zoo.errors import UserError
+from zoo.imaging import linear_to_srgb, srgb_to_linear
+from zoo.morphable import MorphableModel
+from zoo.render import interpolate, rasterize
+from zoo.render.sh import shade
+
+__all__ = ["FACE_KEYS", "FaceRenderer"]
+
+FACE_KEYS = (
+    "image", "albedo", "shading", "normal", "depth", "light", "mask", "segmentation", "landmarks",
+    "identity", "expression", "texture", "rotation", "translation", "vertices", "triangles",
+)  # fmt: skip
+"""All that a ``FaceRenderer`` can tell about a sample."""
+
+_OVERSAMPLING = 2
+_UNTINTED = ("sclera", "iris", "pupil", "teeth", "tears", "lashes", "brows")
+
+
+class FaceRenderer:
+    """Renders faces of a morphable model under random light, pose, camera and background.
+
+    Inside ``mask`` linear(image) is albedo x shading, exactly so without ``effects``; outside of it albedo, shading,
+    normal and depth are 0. The mask holds the pixels that the head covers wholly: not those of its outline, and not
+    what something stands in front of. ``segmentation`` is 0 for the background and 1 + the model's own part ids for
+    the head, 255 on the outline and on things in front.
+
+    Args:
+        model: The face model; it is moved to ``device``.
+        size: Height and width of the pictures.
+        seed: Sample i of a seed is always the same face.
+        keys: Which of ``FACE_KEYS`` to return.
+        pose: Distribution of the head's pose.
+        camera: Distribution of camera and crop.
+        occluders: Share of samples with something in front of the face.
+        effects: Some of ``datamodules.faces.effects.EFFECTS``, in the picture but not in the truth.
+        people: How many pictures in a row show the same person; 1 for a new person in each.
+        device: Where to render.
+
+    Raises:
+        UserError: A key that is not known, a size that is too small, or a key that the model cannot give.
+    """
+
+    def __init__(
+        self,
+        model: MorphableModel,
+        size: int = 128,
+        seed: int = 0,
+        keys: Sequence[str] = FACE_KEYS,
+        pose: PoseRange | None = None,
+        camera: CameraRange | None = None,
+        occluders: float = 0.3,
+        effects: Sequence[str] = (),
+        people: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        unknown = [key for key in keys if key not in FACE_KEYS]
+        if unknown:
+            raise UserError(f"faces have no key '{unknown[0]}'; there are {', '.join(FACE_KEYS)}.")
+        if size < 16:
+            raise UserError(f"faces of {size} pixels are too small to see; take a size of at least 16.")
+        if "segmentation" in keys and model.labels is None:
+            raise UserError(f"the face model '{model.name}' has no parts, so leave 'segmentation' out of the keys.")
+        apply_effects(torch.zeros(0, 3, 8, 8), Draws(0, "train", []), effects)  # a wrong name is told before the work
+        self.device = torch.device(device)
+        self.model = model.to(self.device)
+        self.size, self.seed, self.keys, self.people = size, seed, tuple(keys), people
+        self.pose, self.camera = pose or PoseRange(), camera or CameraRange()
+        self.occluders, self.effects = occluders, tuple(effects)
+
+    @torch.no_grad()
+    def render(self, split: str, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Samples ``indices`` of a split, as the contract has them, on the renderer's device."""
+        draws = Draws(self.seed, split, indices)
+        person = draws.of([i // self.people for i in draws.indices])
+        device = self.device
+        coefficients = {
+            "identity": draw_identity(person, self.model).to(device),
+            "expression": draw_expression(draws, self.model).to(device),
+            "texture": draw_texture(person, self.model).to(device),
+        }
+        head = self.model(**coefficients)
+        albedo = head["albedo"] if self.model.n_texture else self._tinted(head["albedo"], person)
+        rotation = draw_rotation(draws, self.pose).to(device)
+        placed = place(head, rotation, draw_framing(draws, self.camera), self.size)
+        brightness = torch.from_numpy(np.exp(0.25 * draws.normal("brightness of the face", limit=2))).float()
+        light = expose(draw_light(draws).to(device), placed.normals, albedo, brightness.to(device))
+        maps = self._draw(placed, albedo)
+        maps["shading"] = shade(maps["normal"], light).clamp_min(0) * maps["cover"].gt(0)
+        maps.update(self._compose(draws, maps, light))
+        known = {"light": light, "rotation": rotation, **coefficients}
+        known |= {"landmarks": placed.landmarks, "translation": placed.translation, "vertices": placed.vertices}
+        return {key: self._value(key, known, maps) for key in self.keys}
+
+    def _draw(self, placed: Placed, albedo: Tensor) -> dict[str, Tensor]:
+        """Albedo, normal, depth and coverage, averaged over the part of each pixel that the head covers."""
+        k = _OVERSAMPLING
+        # pixel centres: the middle of k x k small pixels is the middle of the large one
+        screen = torch.cat((placed.screen[..., :2] * k + (k - 1) / 2, placed.screen[..., 2:]), -1)
+        triangles = self.model.triangles
+        face_ids = rasterize(screen, triangles, self.size * k, self.size * k)
+        attributes = torch.cat((albedo, placed.normals), -1)
+        values, depth, corners = interpolate(screen, triangles, face_ids, attributes)
+        covered = (face_ids >= 0)[:, None].float()
+        pooled = F.avg_pool2d(torch.cat((values, depth, covered), 1), k)
+        cover = pooled[:, 7:]
+        share = cover.clamp_min(1e-6)
+        maps = {
+            "cover": cover,
+            "albedo": pooled[:, 0:3] / share,
+            "normal": F.normalize(pooled[:, 3:6], dim=1),
+            "depth": pooled[:, 6:7] / share,
+        }
+        if "segmentation" in self.keys:
+            maps["segmentation"] = self._parts(face_ids, corners)
+        return maps
+
+    def _parts(self, face_ids: Tensor, corners: Tensor) -> Tensor:
+        """The part that covers most of each pixel: the label of the nearest corner at each small pixel, and a vote."""
+        assert self.model.labels is not None
+        first, second, third = corners.unbind(1)
+        a, b, c = self.model.triangles[face_ids.clamp_min(0)].unbind(-1)
+        vertex = torch.where(first >= torch.maximum(second, third), a, torch.where(second >= third, b, c))
+        label = torch.where(face_ids >= 0, self.model.labels[vertex] + 1, 0)
+        a, b, c, d = (label[:, i::_OVERSAMPLING, j::_OVERSAMPLING] for i in range(2) for j in range(2))
+        return torch.where((b == c) | (b == d), b, torch.where(c == d, c, a))
+
+    def _compose(self, draws: Draws, maps: dict[str, Tensor], light: Tensor) -> dict[str, Tensor]:
+        """The picture, and what of the head is validly seen in it."""
+        size, device = self.size, self.device
+        behind = srgb_to_linear(draw_background(draws, size, device))
+        thing, opacity = draw_occluders(draws, size, self.occluders, device)
+        # things in front stand in the face's light, as far as its mean goes
+        glow = shade(light.new_tensor([0.0, 0.3, 0.95]).view(1, 3, 1, 1).expand(len(light), -1, -1, -1), light)
+        product = maps["albedo"] * maps["shading"]
+        linear = torch.lerp(behind, product, maps["cover"])
+        linear = torch.lerp(linear, srgb_to_linear(thing) * glow.clamp(0.05, 1.2), opacity)
+        valid = (maps["cover"] > 0.999) & (opacity == 0) & (product.amax(1, keepdim=True) <= 1)
+        if self.effects:
+            linear = apply_effects(linear.clamp(0, 1), draws, self.effects)
+        picture = {"image": linear_to_srgb(linear.clamp(0, 1)), "mask": valid.float()}
+        if "segmentation" in maps:
+            partly = (maps["cover"] > 0) & ~valid | (opacity > 0)
+            picture["segmentation"] = maps["segmentation"].masked_fill(partly[:, 0], IGNORE)
+        return picture
+
+    def _tinted(self, albedo: Tensor, person: Draws) -> Tensor:
+        """Plain colours with a skin tone, for models that know shape alone."""
+        tint = draw_skin(person).to(albedo)[:, None]
+        if self.model.labels is None:
+            return (albedo * tint).clamp(0, 1)
+        keep = torch.tensor([name in _UNTINTED for name in self.model.label_names], device=albedo.device)
+        return torch.where(keep[self.model.labels][None, :, None], albedo, (albedo * tint).clamp(0, 1))
+
+    def _value(self, key: str, known: dict[str, Tensor], maps: dict[str, Tensor]) -> Tensor:
+        if key == "triangles":
+            return self.model.triangles
+        if key in known:
+            return known[key].contiguous()
+        value = maps[key]
+        return value * maps["mask"] if key in ("albedo", "shading", "normal", "depth") else value

@@ -1,0 +1,116 @@
+"""Light as it occurs: a few lamps or the sun, mostly from above and in front, over a sky and a ground."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datamodules.sampling.draws import Draws
+from zoo.render.sh import ambient_light, directional_light, shade
+
+__all__ = ["draw_light", "expose", "hemisphere_light"]
+
+_LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+
+def hemisphere_light(sky: Tensor, ground: Tensor) -> Tensor:
+    """Light whose shading runs linearly from ``ground`` (normals down) to ``sky`` (normals up).
+
+    Args:
+        sky: (B,3) linear RGB.
+        ground: (B,3) linear RGB.
+
+    Returns:
+        (B,3,9) light.
+    """
+    light = ambient_light((sky + ground) / 2)
+    light[:, :, 1] = (sky - ground) / 2 / (2 / 3 * np.sqrt(0.75 / np.pi))  # shading of Y1-1 is 2/3 sqrt(3/4pi) y
+    return light
+
+
+def draw_light(draws: Draws) -> Tensor:
+    """One to three lobes of varied width and a sky over a ground, coloured; of no particular brightness.
+
+    Returns:
+        (B,3,9) light; ``expose`` scales it.
+    """
+    count = 1 + (draws.uniform("lamps")[:, None] > np.array([0.5, 0.85])).sum(-1)
+    # the first lamp is the main one: to the left or right, above; the others fill in from anywhere, some from behind
+    key, fill = 60 * draws.normal("key azimuth", limit=2), draws.between("azimuth", -150, 150, 2)
+    azimuth = np.concatenate([key[:, None], fill], -1)
+    key, fill = 28 + 24 * draws.normal("key height", limit=2.2), 10 + 30 * draws.normal("height", 2, limit=2)
+    height = np.concatenate([key[:, None], fill], -1)
+    strength = np.concatenate([np.ones((len(draws), 1)), draws.between("fill", 0.1, 0.6, 2)], -1)
+    strength = strength * (np.arange(3) < count[:, None])
+    colours = _colours(draws, "lamp", 3)
+    softness = draws.between("softness", 0.0, 0.35, 3)
+
+    light = torch.zeros(len(draws), 3, 9)
+    for lamp in range(3):
+        direction = _direction(azimuth[:, lamp], height[:, lamp])
+        lobe = directional_light(direction, _tensor(colours[:, lamp] * strength[:, lamp, None]))
+        light += lobe * _blur(_tensor(softness[:, lamp]))
+
+    sky, ground = _colours(draws, "sky", 2).transpose(1, 0, 2)
+    # a share of 0.06 is a spotlight in a dark room, 0.8 an overcast day
+    share = np.exp(draws.between("ambient", np.log(0.06), np.log(0.8)))[:, None]
+    bounce = draws.between("bounce", 0.2, 0.9)[:, None]
+    return light + hemisphere_light(_tensor(sky * share), _tensor(ground * share * bounce))
+
+
+def expose(light: Tensor, normals: Tensor, albedo: Tensor, brightness: Tensor) -> Tensor:
+    """Scale light as a photographer would: the face near mid-grey, nothing burnt.
+
+    The mean shading that a face gets depends on its albedo only in part (to the power -0.3), so that dark skin stays
+    darker than fair skin. Then the light is lowered until at most one vertex in a hundred has a shading above 1.5 and
+    no albedo x shading exceeds 1.
+
+    Args:
+        light: (B,3,9).
+        normals: (B,V,3) unit normals of the vertices, camera frame; those that face the viewer count.
+        albedo: (B,V,3) linear.
+        brightness: (B,) a factor on the result, around 1.
+
+    Returns:
+        (B,3,9) light.
+    """
+    shading = shade(normals.mT[..., None], light)[..., 0].mT.clamp_min(0)
+    seen = normals[..., 2].clamp_min(0)
+    weight = seen / seen.sum(1, keepdim=True).clamp_min(1e-6)
+    luminance = light.new_tensor(_LUMINANCE)
+    mean_shading = ((shading @ luminance) * weight).sum(1).clamp_min(1e-4)
+    mean_albedo = ((albedo @ luminance) * weight).sum(1).clamp_min(1e-3)
+    wanted = brightness * 0.72 * (0.25 / mean_albedo) ** 0.3
+    visible = (seen > 0)[..., None]
+    bright = torch.where(visible, shading, 0).amax(-1).quantile(0.99, dim=1)
+    radiance = torch.where(visible, albedo * shading, 0).flatten(1).amax(1)
+    scale = torch.minimum(wanted / mean_shading, torch.minimum(1.5 / bright, 0.97 / radiance.clamp_min(1e-4)))
+    return light * scale[:, None, None]
+
+
+def _direction(azimuth: NDArray[np.float64], height: NDArray[np.float64]) -> Tensor:
+    """Unit vectors from degrees: azimuth 0 is the camera and 90 the right of the picture, height 90 is above."""
+    a, h = np.radians(azimuth), np.radians(height)
+    return _tensor(np.stack([np.sin(a) * np.cos(h), np.sin(h), np.cos(a) * np.cos(h)], -1))
+
+
+def _blur(softness: Tensor) -> Tensor:
+    """Factors of the nine coefficients for a lamp that is a patch and not a point: exp(-l (l+1) s / 2) for degree l."""
+    degree = softness.new_tensor([0.0] + [1.0] * 3 + [2.0] * 5)
+    return torch.exp(-degree * (degree + 1) / 2 * softness[:, None])[:, None, :]
+
+
+def _colours(draws: Draws, what: str, count: int) -> NDArray[np.float64]:
+    """Colours of luminance 1, ``(B, count, 3)``: mostly between candle and blue sky, now and then a stage light."""
+    warmth = 0.22 * draws.normal(f"{what} warmth", count, limit=2.5)
+    tint = 0.05 * draws.normal(f"{what} tint", count, limit=2.5)
+    colour = np.exp(np.stack([warmth, tint, -1.3 * warmth], -1))
+    stage = np.exp(0.8 * draws.normal(f"{what} stage", count, 3, limit=1.5))
+    colour = np.where(draws.chance(f"{what} is stage", 0.06, count)[..., None], stage, colour)
+    return colour / (colour @ np.array(_LUMINANCE))[..., None]
+
+
+def _tensor(values: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values)).float()

@@ -1,0 +1,68 @@
+"""How samples lie on disk: small types there, the contract's tensors here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo.render.sh import shade
+
+__all__ = ["pack", "stored_keys", "unpack"]
+
+_TYPES = {
+    **dict.fromkeys(("image", "target", "mask", "segmentation"), "u1"),
+    **dict.fromkeys(("albedo", "normal", "shading"), "f2"),
+}
+"""8 bits where the values have no more or are sRGB-encoded; half floats for albedo, normals and shading, whose relative
+error is 5e-4 (a normal turns by 0.03 degrees at most); float32 for all else: half floats would give depth steps of a
+millimetre."""
+
+
+def stored_keys(keys: Sequence[str]) -> list[str]:
+    """The keys that must lie on disk to read ``keys``: shading follows from normals and light, triangles are shared."""
+    stored = [key for key in keys if key not in ("shading", "triangles")]
+    if "shading" in keys:
+        stored += [key for key in ("normal", "light", "mask") if key not in stored]
+    return stored
+
+
+def pack(batch: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """A batch as arrays of the types that lie on disk."""
+    packed = {}
+    for key, value in batch.items():
+        kind = _TYPES.get(key)
+        if kind == "u1" and value.is_floating_point():
+            value = (value.clamp(0, 1) * 255).round()
+        packed[key] = value.cpu().numpy().astype(kind or value.cpu().numpy().dtype)
+    return packed
+
+
+def unpack(arrays: Mapping[str, NDArray[Any]], keys: Sequence[str]) -> dict[str, Tensor]:
+    """Rows of such arrays as the contract's tensors.
+
+    Normals get their unit length back, and shading is computed from them and the light, so that both agree exactly.
+
+    Args:
+        arrays: ``(B, ...)`` by key: what ``stored_keys(keys)`` names.
+        keys: What to return, all but triangles.
+    """
+    batch: dict[str, Tensor] = {}
+    for key, value in arrays.items():
+        tensor = torch.from_numpy(np.ascontiguousarray(value))
+        if key == "segmentation":
+            batch[key] = tensor.long()
+        elif tensor.dtype == torch.uint8:
+            batch[key] = tensor.float() / 255
+        else:
+            batch[key] = tensor.float()
+    if "normal" in batch:
+        batch["normal"] = F.normalize(batch["normal"], dim=1)
+    if "shading" in keys and "shading" not in batch:
+        batch["shading"] = shade(batch["normal"], batch["light"]).clamp_min(0) * batch["mask"]
+    return {key: batch[key] for key in keys if key != "triangles"}
