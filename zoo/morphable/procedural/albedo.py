@@ -1,0 +1,194 @@
+"""What colours heads have: two-pigment skin, lips, brows, hair, eyes, teeth; then the principal axes of many draws."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from zoo.morphable.procedural import eye, mouth, parts
+from zoo.morphable.procedural.blend import bump, ramp, window
+from zoo.morphable.procedural.mesh import LABELS, Head, brow_weight, hair_weight
+
+Array = NDArray[np.float64]
+
+COMPONENTS = 80
+DRAWS = 420
+LOW, HIGH = 0.005, 0.95
+"""Linear reflectance that nothing falls below or rises above."""
+
+_DARK, _FAIR = np.array([0.045, 0.026, 0.018]), np.array([0.395, 0.255, 0.185])
+_HAIR = np.array([[0.014, 0.012, 0.012], [0.045, 0.027, 0.018], [0.11, 0.062, 0.034], [0.26, 0.17, 0.085],
+                  [0.30, 0.29, 0.28], [0.17, 0.060, 0.024]])  # fmt: skip
+_IRIS = np.array([[0.045, 0.022, 0.011], [0.10, 0.052, 0.022], [0.12, 0.10, 0.045], [0.12, 0.15, 0.16], [0.10, 0.15, 0.22]])
+
+
+def albedo_basis(head: Head, seed: int) -> tuple[Array, Array, Array]:
+    """Mean and principal axes of many drawn heads.
+
+    Args:
+        head: The mean head.
+        seed: Of the draws.
+
+    Returns:
+        (V,3) mean, (V,3,80) per standard deviation, both linear reflectance, and (80,) shares of the variance.
+    """
+    rng = np.random.default_rng(seed)
+    paint = _Painter(head)
+    draws = np.stack([paint.draw(rng).astype(np.float32).ravel() for _ in range(DRAWS)])
+    mean = draws.mean(0)
+    centred = draws - mean
+    values, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64) / (DRAWS - 1))
+    order = np.argsort(values)[::-1][:COMPONENTS]
+    axes = centred.T.astype(np.float64) @ vectors[:, order] / np.sqrt(DRAWS - 1)
+    axes *= np.sign(axes.sum(0))
+    share = values[order] / values.sum()
+    return mean.reshape(-1, 3).astype(np.float64), axes.reshape(-1, 3, COMPONENTS), share
+
+
+class _Painter:
+    """Colours one head after another in the coordinates of the mean one."""
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        p = head.bare
+        self.x, self.y, self.z = p.T
+        ax, y, z = np.abs(self.x), self.y, self.z
+        front = ramp(z, 40, 65)
+        self.skin = (head.part == 0).astype(float)
+        index = {name: k for k, name in enumerate(LABELS)}
+        self.is_ = {name: head.labels == k for name, k in index.items()}
+        # where blood shows: nose, cheeks, ears, chin; where it does not: forehead, around the mouth
+        self.blood = bump(ax, y, (0, -38), (12, 10)) * front + 0.8 * bump(ax, y, (40, -32), (14, 13)) * front
+        self.blood += 0.35 * bump(ax, y, (0, -104), (12, 9)) * front + 0.9 * self.is_["ear"]
+        self.blood += 0.5 * bump(ax, y, (32, -9), (11, 3.5)) * front
+        self.shadow = (bump(ax, y, (27, -12), (10, 4.5)) + 0.7 * bump(ax, y, (33, 8.5), (13, 3.5))) * front
+        beard = window(y, -125, -56, 8) * ramp(z, 5, 30) * ramp(y + 0.55 * (ax - 34), -40, -54)
+        beard = np.maximum(beard * (1 - 0.5 * bump(ax, y, (38, -62), (9, 9))), 0)
+        moustache = bump(ax, y, (10, -57), (11, 4)) * front
+        self.beard = np.clip(np.maximum(beard * ramp(ax, 4, 26) + beard * ramp(y, -78, -88), moustache), 0, 1)
+        self.beard *= self.skin * (1 - self.is_["lips"])
+        ids = head.skin.mouth
+        ring, column = np.arange(len(ids)) // mouth.SECTORS, np.arange(len(ids)) % mouth.SECTORS
+        lips = np.zeros(len(p))
+        lips[ids] = np.where(ring == mouth.RED_RING - 1, 0.12, ramp(ring - mouth.RED_RING, -1.0, 0.6)) * (ring >= mouth.RED_RING - 1)
+        self.lips = lips
+        self.line = np.zeros(len(p))
+        self.line[ids] = (ring >= mouth.LINE_RING - 1) & (ring <= mouth.LINE_RING)
+        self.upper_lip = np.zeros(len(p))
+        self.upper_lip[ids] = np.sin(mouth.angles()[column]) > 0
+        # lashes darken the margins, most the upper one; the pockets behind the lids are pink
+        self.lash = np.zeros(len(p))
+        self.wet = np.zeros(len(p))
+        angle = np.arange(eye.SECTORS) * (2 * np.pi / eye.SECTORS)
+        for patch in head.skin.eyes:
+            rows = patch[:-1].reshape(eye.RINGS, eye.SECTORS)
+            strength = 0.30 + 0.55 * ramp(np.sin(angle), -0.1, 0.35)
+            self.lash[rows[eye.MARGIN_RING]] = strength
+            self.lash[rows[eye.MARGIN_RING - 1]] = 0.35 * strength * (np.sin(angle) > 0)
+            self.wet[rows[eye.MARGIN_RING + 1 :].ravel()] = 1.0
+            self.wet[patch[-1]] = 1.0
+        self.nostril = bump(ax, y, (7.3, -47), (3.0, 2.8)) * window(z, 103, 119, 3) * self.skin
+        self.smooth = _smoother(head)
+        iris_angle = np.zeros(len(p))
+        for part, side in ((1, 1.0), (2, -1.0)):
+            ball = head.part == part
+            offset = p[ball] - eye.CENTRE * np.array([side, 1, 1])
+            iris_angle[ball] = np.arctan2(offset[:, 1], side * offset[:, 0])
+        self.iris_angle = iris_angle
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        """Linear reflectance of one drawn head: (V,3)."""
+        head = self.head
+        n = len(self.x)
+        tone = float(np.clip(rng.normal(0.52, 0.235), 0.0, 1.0))
+        redness, yellow = rng.normal(0, 1, 2)
+        skin = _DARK + tone * (_FAIR - _DARK)
+        skin = skin * np.array([1.0 + 0.035 * redness, 1.0 - 0.03 * redness, 1.0 - 0.05 * yellow - 0.02 * redness])
+        strength = (0.35 + 0.65 * tone) * np.exp(rng.normal(0, 0.35))
+        colour = np.tile(skin, (n, 1))
+        colour *= 1.0 - strength * self.blood[:, None] * np.array([0.02, 0.19, 0.17])
+        colour *= 1.0 - np.clip(rng.normal(0.14, 0.09), 0, 0.4) * self.shadow[:, None] * np.array([0.9, 1.1, 1.0])
+        # patches, freckles and moles: noise of three sizes
+        colour *= 1.0 + 0.020 * rng.normal() * self._noise(rng, 40)[:, None]
+        colour *= 1.0 + 0.022 * self._noise(rng, 12)[:, None] * np.array([0.8, 1.1, 1.1])
+        freckles = np.clip(rng.normal(0.2, 0.8), 0, 1.6) * tone
+        spots = np.clip(self._noise(rng, 2) - 0.8, 0, 1.2) * (0.3 + 0.7 * np.clip(self.blood, 0, 1))
+        colour *= 1.0 - 0.18 * freckles * spots[:, None] * np.array([0.7, 1.0, 1.1])
+        # hair: scalp, brows, beard
+        choice = rng.choice(len(_HAIR), p=[0.36, 0.29, 0.15, 0.08, 0.08, 0.04])
+        hair = _HAIR[choice] * np.exp(rng.normal(0, 0.22))
+        if tone < 0.35:
+            hair = hair * (0.35 + 0.65 * tone / 0.35)
+        cover = hair_weight(head.bare, float(rng.normal(0, 5.0))) * (head.hair > 0)
+        density = float(np.clip(rng.normal(0.90, 0.22), 0.0, 1.0))
+        strands = 1.0 + 0.16 * self._noise(rng, 3)
+        colour = _over(colour, hair * strands[:, None], density * cover)
+        brow_hair = 0.8 * hair + 0.2 * np.array([0.03, 0.02, 0.015])
+        brow = brow_weight(head.bare, float(rng.normal(0, 0.9)), float(np.exp(rng.normal(0, 0.22))), float(rng.normal(1, 0.35)))
+        colour = _over(colour, brow_hair, np.clip(rng.normal(0.72, 0.14), 0.25, 0.95) * brow * self.skin)
+        stubble = float(np.clip(rng.normal(-0.02, 0.28), 0.0, 0.75))
+        colour = _over(colour, hair * 0.9 + 0.01, stubble * self.beard * (0.8 + 0.2 * np.clip(self._noise(rng, 2), -1, 1)))
+        # lips, redder and darker than the skin around them
+        rouge = np.clip(rng.normal(0.45, 0.25), 0, 1.2)
+        lip = skin * np.array([0.82, 0.60, 0.62]) * (1 - 0.25 * rouge * np.array([0.2, 1.0, 0.9]))
+        lip = lip + np.array([0.015, 0.0, 0.002]) * (1 - tone)
+        colour = _over(colour, lip, (0.85 * self.lips * (0.94 + 0.06 * self.upper_lip)))
+        colour *= 1.0 - 0.35 * self.line[:, None]
+        colour *= 1.0 - 0.72 * self.nostril[:, None]
+        colour = self.smooth @ colour
+        # lids: lashes, the pink behind them
+        colour = _over(colour, np.array([0.012, 0.009, 0.008]), np.clip(self.lash * rng.normal(0.85, 0.15), 0, 1))
+        colour = _over(colour, np.array([0.42, 0.19, 0.16]) * (0.75 + 0.3 * tone), 0.9 * self.wet)
+        for name, value in (("mouth", (0.16, 0.042, 0.036)), ("gums", (0.30, 0.115, 0.10)), ("tongue", (0.30, 0.11, 0.095))):
+            mask = self.is_[name] & (self.wet == 0)
+            colour[mask] = np.array(value) * (0.85 + 0.15 * tone)
+        teeth = np.array([0.60, 0.555, 0.45]) * np.clip(rng.normal(1.0, 0.08), 0.75, 1.2)
+        mask = self.is_["teeth"]
+        colour[mask] = teeth * np.where(head.zone[mask] == 2.0, 0.55, 1.0)[:, None]
+        self._eyes(colour, rng, tone)
+        return np.clip(colour, LOW, HIGH)
+
+    def _eyes(self, colour: Array, rng: np.random.Generator, tone: float) -> None:
+        """Sclera, iris and pupil, painted into ``colour``."""
+        ball, ring = (self.head.part == 1) | (self.head.part == 2), self.head.zone
+        white = np.array([0.63, 0.59, 0.555]) * np.clip(rng.normal(1.0, 0.05), 0.85, 1.1)
+        colour[ball] = white * (1 - 0.12 * ramp(ring[ball], 8, 11)[:, None] * np.array([0.4, 1.0, 1.0]))
+        odds = np.array([0.42, 0.25, 0.13, 0.1, 0.1]) if tone > 0.45 else np.array([0.8, 0.2, 0.0, 0.0, 0.0])
+        iris = _IRIS[rng.choice(len(_IRIS), p=odds)] * np.exp(rng.normal(0, 0.2))
+        mask = ball & (ring <= parts.IRIS_RINGS)
+        rays = 1.0 + 0.12 * np.sin(self.iris_angle[mask] * 14.0) + 0.1 * np.sin(self.iris_angle[mask] * 5.0 + 1.0)
+        edge = np.where(ring[mask] >= parts.IRIS_RINGS, 0.45, np.where(ring[mask] <= 3, 0.85, 1.05))
+        colour[mask] = iris * (rays * edge)[:, None]
+        colour[ball & (ring == parts.IRIS_RINGS + 1)] = 0.72 * white
+        colour[ball & (ring <= parts.PUPIL_RINGS)] = 0.008
+
+    def _noise(self, rng: np.random.Generator, size: int) -> Array:
+        """Smooth noise of unit spread over the head, blotches about ``size`` millimetres across: (V,)."""
+        if size <= 3:
+            return self.smooth_once @ rng.standard_normal(len(self.x)) * 1.6 if size == 3 else rng.standard_normal(len(self.x))
+        waves = rng.standard_normal((24, 3)) * (1.8 / size)
+        phase = rng.uniform(0, 2 * np.pi, 24)
+        return np.cos(self.head.bare @ waves.T + phase).sum(1) / np.sqrt(12.0)
+
+    @property
+    def smooth_once(self) -> sparse.csr_array:
+        return self.smooth
+
+
+def _over(below: Array, above: Array, cover: Array) -> Array:
+    return below + np.clip(cover, 0.0, 1.0)[:, None] * (above - below)
+
+
+def _smoother(head: Head) -> sparse.csr_array:
+    """A gentle average over neighbouring vertices of the skin, so that borders do not show the mesh: (V,V)."""
+    triangles = head.triangles[head.part[head.triangles[:, 0]] == 0]
+    ends = np.concatenate([triangles[:, [0, 1, 2, 1, 2, 0]], triangles[:, [1, 2, 0, 0, 1, 2]]], 0)
+    pairs = np.stack([ends[: len(triangles)].ravel(), ends[len(triangles) :].ravel()])
+    n = len(head.points)
+    adjacent = sparse.csr_array((np.ones(pairs.shape[1]), pairs), shape=(n, n))
+    adjacent.data[:] = 1.0
+    degree = np.asarray(adjacent.sum(1)).ravel()
+    around = sparse.diags_array(1.0 / np.maximum(degree, 1)) @ adjacent
+    keep = np.where(degree > 0, 0.65, 1.0)
+    return sparse.csr_array(sparse.diags_array(keep) + sparse.diags_array(1.0 - keep) @ around)

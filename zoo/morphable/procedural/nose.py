@@ -1,0 +1,84 @@
+"""The nose: a bridge, a tip and two wings joined smoothly, with nostrils cut from below.
+
+It is an implicit solid in front of the broad relief. Points of the bare head around it are carried outwards from one
+point behind the nose until they leave the solid, which reaches the underside and the nostrils, where moving points
+straight forward could not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from zoo.morphable.procedural.blend import ramp, smooth_max, smooth_min
+from zoo.morphable.procedural.heightmap import HeightMap
+
+Array = NDArray[np.float64]
+
+SOURCE = np.array([0.0, -31.0, 72.0])
+"""The point behind the nose that its surface is seen from."""
+
+_RIDGE = PchipInterpolator([-60, -38, -30, -18, -5, 5, 14, 24], [118.0, 122.5, 120.3, 114.0, 106.7, 102.4, 101.3, 96.0])
+_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [7.0, 7.0, 6.6, 6.4, 6.2, 8.0, 14.0])
+
+
+def raise_nose(points: Array, surface: HeightMap) -> Array:
+    """Carry the points around the nose onto it: (N,3) of the broad relief in, (N,3) out; far points stay.
+
+    Args:
+        points: (N,3) millimetres.
+        surface: The broad relief as depth over the picture plane.
+    """
+    x, y = points[:, 0], points[:, 1]
+    side = np.interp(y, [-58, -40, -22, 0, 30], [26.0, 30.0, 27.0, 14.0, 16.0])
+    near = (np.abs(x) < side) & (y > -58) & (y < 30) & (points[:, 2] > 75)
+    start = points[near]
+    ray = start - SOURCE
+    length = np.linalg.norm(ray, axis=1, keepdims=True)
+    ray = ray / length
+    # walk outwards and stop at the first step outside, then halve that step
+    reach = np.linspace(-8.0, 34.0, 64)
+    inside = np.stack([solid(start + ray * step, surface) > 0 for step in reach])
+    leave = np.argmin(inside, axis=0)
+    low, high = reach[np.maximum(leave - 1, 0)][:, None], reach[leave][:, None]
+    for _ in range(14):
+        middle = 0.5 * (low + high)
+        within = (solid(start + ray * middle, surface) > 0)[:, None]
+        low, high = np.where(within, middle, low), np.where(within, high, middle)
+    result = points.copy()
+    edge = ramp(side[near] - np.abs(start[:, 0]), 0.0, 4.0) * ramp(start[:, 1], -58, -53) * ramp(start[:, 1], 30, 25)
+    result[near] = start + ray * (0.5 * (low + high)) * edge[:, None]
+    return result
+
+
+def solid(points: Array, surface: HeightMap) -> Array:
+    """Roughly how deep (N,3) points lie under the skin, in millimetres; negative outside: (N,)."""
+    x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
+    face = 0.85 * (surface(points[:, 0], y) - z)
+    half = _HALF_WIDTH(np.clip(y, -60, 24))
+    # the bridge: a rounded ridge that flares into the cheeks and ends in the tip
+    slope = np.sqrt(1.0 + (np.minimum(x, 16.0) / half) ** 2)
+    bridge = (_RIDGE(np.clip(y, -60, 24)) - half * (slope - 1.0) * 1.75 - z) / (0.6 + 0.6 * slope)
+    bridge -= 9.0 * ramp(y, -34, -47) + 6.0 * ramp(y, 16, 30) + 9.0 * ramp(x, 11, 19)
+    tip = _ellipsoid(x, y, z, (2.4, -38.2, 114.5), (8.4, 8.2, 12.6))
+    wing = _ellipsoid(x, y, z, (11.2, -41.8, 107.5), (6.0, 6.6, 11.0))
+    column = _ellipsoid(x, y, z, (0.0, -43.5, 112.0), (3.4, 5.0, 11.5))
+    nose = smooth_max(bridge, tip, 5.0)
+    nose = smooth_max(nose, wing, 3.0)
+    nose = smooth_max(nose, column, 2.5)
+    whole = smooth_max(face, nose, 3.4 + 3.0 * ramp(y, -34, -20))
+    # the groove behind the wing, and the nostril: a slanted egg cut from below
+    nostril = _ellipsoid(x + 0.28 * (z - 112.0), y, z, (7.4, -47.6, 112.0), (2.9, 4.6, 4.8))
+    return smooth_min(whole, -nostril, 1.3)
+
+
+def _ellipsoid(
+    x: Array, y: Array, z: Array, centre: tuple[float, float, float], radii: tuple[float, float, float]
+) -> Array:
+    """Approximate depth inside an ellipsoid, millimetres."""
+    offset = np.stack([x - centre[0], y - centre[1], z - centre[2]])
+    scale = np.array(radii).reshape(3, *([1] * x.ndim))
+    k0 = np.sqrt(((offset / scale) ** 2).sum(0)) + 1e-9
+    k1 = np.sqrt(((offset / scale**2) ** 2).sum(0)) + 1e-9
+    return -k0 * (k0 - 1.0) / k1
