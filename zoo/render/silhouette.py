@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d
 from torch.utils.weak import WeakIdKeyDictionary
 
 from zoo.render.corners import NEAR, check_mesh, columns, cross, facing
@@ -48,7 +47,7 @@ def soft_mask(screen: Tensor, triangles: Tensor, face_ids: Tensor, *, cull: bool
     hard = covered.to(x.dtype)
     with torch.no_grad():
         start, end, item = _outline(screen, triangles, cull, near)
-        pixel, edge = _nearest_edge(x, y, start, end, item, _border(hard), (height, width))
+        pixel, edge = _nearest_edge(x, y, start, end, item, _border(covered), (height, width))
     px, py = (pixel % width).to(x.dtype), (pixel // width % height).to(x.dtype)
     side = hard.view(-1).index_select(0, pixel) * 2 - 1
     first, last = start.index_select(0, edge), end.index_select(0, edge)
@@ -64,7 +63,7 @@ def soft_mask(screen: Tensor, triangles: Tensor, face_ids: Tensor, *, cull: bool
 
 
 def _opposite_faces(triangles: Tensor) -> Tensor:
-    """For the edges (0, 1), (1, 2), (2, 0) of each face, the face on the other side: ``(3, T)``, -1 where none is.
+    """For the edges (0, 1), (1, 2), (2, 0) of each face, the face on the other side: ``(3, T)``, T where none is.
 
     An edge of three or more faces counts as open on all of them.
     """
@@ -78,7 +77,7 @@ def _opposite_faces(triangles: Tensor) -> Tensor:
     _, group, count = torch.unique(key, return_inverse=True, return_counts=True)
     order = group.argsort(stable=True)
     one, other = order[(count == 2).index_select(0, group.index_select(0, order))].view(-1, 2).unbind(1)
-    opposite = torch.full((3 * faces,), -1, dtype=torch.int64, device=triangles.device)
+    opposite = torch.full((3 * faces,), faces, dtype=torch.int64, device=triangles.device)
     opposite[one], opposite[other] = other % faces, one % faces
     opposite = opposite.view(3, faces)
     _opposite_cache[triangles] = (version, opposite)
@@ -94,22 +93,30 @@ def _outline(screen: Tensor, triangles: Tensor, cull: bool, near: float) -> tupl
     opposite = _opposite_faces(triangles)
     side = facing(screen, triangles, near)
     front, back = side > 0, side < 0
-    beyond = torch.cat((front, front.new_zeros(batch, 1)), 1)[:, opposite]
-    found = front[:, None] & ~beyond
+    beyond = torch.cat((front, front.new_zeros(batch, 1)), 1).index_select(1, opposite.view(-1))
+    found = front[:, None] & ~beyond.view(batch, 3, -1)
     if not cull:
-        found |= back[:, None] & (opposite == -1)
-    item, edge, face = found.nonzero().unbind(1)
+        found |= back[:, None] & (opposite == triangles.shape[0])
+    place = positions(found.view(-1))
+    item, edge, face = (place // found[0].numel(), place // found.shape[2] % 3, place % found.shape[2])
     start, end = triangles[face, edge].long(), triangles[face, (edge + 1) % 3].long()
     turned = back[item, face]
     start, end = torch.where(turned, end, start), torch.where(turned, start, end)
     return start + item * vertices, end + item * vertices, item
 
 
-def _border(hard: Tensor) -> Tensor:
+def _border(covered: Tensor) -> Tensor:
     """Pixels with a neighbour, diagonal ones included, on the other side of the mask's border: ``(B H W,)`` bools."""
-    grown = max_pool2d(hard[:, None], 3, 1, 1)
-    shrunk = -max_pool2d(-hard[:, None], 3, 1, 1)
-    return (grown != shrunk).view(-1)
+    some = every = covered
+    for dim in (1, 2):
+        before, after = (slice(None),) * dim + (slice(None, -1),), (slice(None),) * dim + (slice(1, None),)
+        some_before, every_before = some, every
+        some, every = some.clone(), every.clone()
+        some[after] |= some_before[before]
+        some[before] |= some_before[after]
+        every[after] &= every_before[before]
+        every[before] &= every_before[after]
+    return (some & ~every).view(-1)
 
 
 def _nearest_edge(
