@@ -31,6 +31,7 @@ __all__ = ["Checkpoint", "read_checkpoint", "save_weights", "training_only"]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK"
+_LONGEST_HEADER = 100_000_000  # what the safetensors format allows, in bytes
 _LARGEST_HALF = 6.0e4  # float16 ends at 65504
 _STATE_KEYS = ("state_dict", "model_state_dict")
 _PICKLE_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".bin", ".tar", ".model")
@@ -145,11 +146,13 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """
     path = Path(path).expanduser()
     head = _head(path)
-    if head.startswith(_HDF5):
+    if _is_safetensors(head):  # first: their leading length may look like any other signature
+        checkpoint = _read_safetensors(path)
+    elif head.startswith(_HDF5):
         checkpoint = Checkpoint(path, _read_hdf5(path))
     elif head.startswith(_ZIP) or head[:1] == b"\x80":
         checkpoint = _read_pickle(path, zipped=head.startswith(_ZIP))
-    elif head[8:9] == b"{" or path.suffix == ".safetensors":
+    elif path.suffix == ".safetensors":
         checkpoint = _read_safetensors(path)
     elif path.suffix in _PICKLE_SUFFIXES and not _what_else(head):  # the oldest protocol has no signature
         checkpoint = _read_pickle(path, zipped=False)
@@ -175,6 +178,10 @@ def _head(path: Path) -> bytes:
     if not head:
         raise UserError(f"{path} is empty; fetch or save it again.")
     return head
+
+
+def _is_safetensors(head: bytes) -> bool:
+    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= _LONGEST_HEADER
 
 
 def _what_else(head: bytes) -> str:

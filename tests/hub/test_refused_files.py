@@ -79,6 +79,17 @@ def test_file_cut_short(tmp_path: Path, kind: str, share: float) -> None:
     assert "cut short or damaged" in message_of(cut)
 
 
+@pytest.mark.parametrize("start", [b"\x80\x02", b"PK", b"<h"])
+def test_safetensors_whose_length_looks_like_another_signature(tmp_path: Path, start: bytes) -> None:
+    path, header = tmp_path / "net.safetensors", b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+    length = int.from_bytes(start, "little")
+    content = length.to_bytes(8, "little") + header.ljust(length) + np.float32([1, 2]).tobytes()
+    path.write_bytes(content)
+    assert read_checkpoint(path).state["a"].tolist() == [1, 2]
+    path.write_bytes(content[:-1])
+    assert "it starts as safetensors" in message_of(path)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
