@@ -179,7 +179,9 @@ class ModelCard:
         try:
             return getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError) as error:
-            raise ZooError(f"{self.folder / 'card.yaml'}: class {self.class_path} cannot be imported: {error}") from error
+            raise ZooError(
+                f"{self.folder / 'card.yaml'}: class {self.class_path} cannot be imported: {error}"
+            ) from error
 
 
 def read_yaml(path: Path) -> Any:
@@ -318,11 +320,13 @@ def _kind(value: Any) -> str:
 def models_table(root: Path | None = None) -> str:
     """The README's table of models in Markdown, one row a card.
 
-    ``python -m zoo list --markdown`` prints it; the README keeps it between ``<!-- models -->`` and ``<!-- /models -->``.
+    ``python -m zoo list --markdown`` prints it; the README has it between ``<!-- models -->`` and ``<!-- /models -->``.
     """
     lines = ["| model | paper | task | weights | status |", "|---|---|---|---|---|"]
     for card in list_cards(root):
         title = f"[{card.paper.title}]({card.paper.url})" if card.paper.url else card.paper.title
         tags = ", ".join(each.tag for each in card.weights) or "none"
-        lines.append(f"| `{card.name}` | {title}, {card.paper.venue} {card.paper.year} | {card.task} | {tags} | {card.status} |")
+        lines.append(
+            f"| `{card.name}` | {title}, {card.paper.venue} {card.paper.year} | {card.task} | {tags} | {card.status} |"
+        )
     return "\n".join(lines) + "\n"

@@ -120,7 +120,8 @@ def _options(verb: str, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _is_path_of_class(option: str, value: str) -> bool:
     """Whether it is Lightning's own form: a class path, ``--model package.module.Class``."""
-    return option in ("--model", "--data") and "." in value and "/" not in value and not value.endswith((".yaml", ".yml"))
+    is_file = "/" in value or value.endswith((".yaml", ".yml"))
+    return option in ("--model", "--data") and "." in value and not is_file
 
 
 def _asks_for_class_help(rest: Sequence[str]) -> bool:

@@ -109,7 +109,9 @@ def new_run(model: str, folder: Path | None = None, suffix: str = "") -> Run:
     if folder is not None:
         run = Run(folder)
         if run.last.exists() or run.command.exists():
-            raise UserError(f"{folder} holds a run already; go on with it by --resume {folder}, or name another folder.")
+            raise UserError(
+                f"{folder} holds a run already; go on with it by --resume {folder}, or name another folder."
+            )
     else:
         folder = _free(Path("runs") / model / f"{_name()}{suffix}")
         run = Run(folder)
@@ -142,7 +144,9 @@ def find_run(model: str, name: str) -> Run:
     if not path.is_dir():
         raise UserError(f"there is no run at {path}; --resume takes a run's folder, runs/<model>/<time>, or last.")
     if not run.command.is_file():
-        raise UserError(f"{path} is no run's folder (there is no command.yaml); --resume takes runs/<model>/<time>, or last.")
+        raise UserError(
+            f"{path} is no run's folder (there is no command.yaml); --resume takes runs/<model>/<time>, or last."
+        )
     return run
 
 
@@ -173,7 +177,9 @@ def _name() -> str:
             return f"torchrun-{os.environ['TORCHELASTIC_RUN_ID']}"
         launcher = Path("/proc") / str(os.getppid())
         if not launcher.exists() or int(os.environ.get("GROUP_WORLD_SIZE", "1")) > 1:
-            raise UserError("several machines must agree on the run's folder: --run FOLDER, or torchrun --rdzv-id NAME.")
+            raise UserError(
+                "several machines must agree on the run's folder: --run FOLDER, or torchrun --rdzv-id NAME."
+            )
         now = datetime.fromtimestamp(launcher.stat().st_ctime)
     return now.strftime("%Y-%m-%d_%H-%M-%S")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from zoo.errors import UserError
 from zoo.request import Request, read_request
 from zoo.runs import VARIABLE, Run, find_run, new_run, newest_checkpoint
+from zoo.stages import check_stage_options, stage_arguments
 
 __all__ = ["fit", "test", "validate"]
 
@@ -104,7 +105,9 @@ def _evaluate(verb: str, what: str, arguments: Sequence[str]) -> int:
     weights = None
     if not any(each.startswith(("--ckpt_path", "--weights")) for each in request.rest):
         if request.card is None or request.card.default_weights is None:
-            raise UserError(f"{verb}: which weights? --ckpt_path runs/…/checkpoints/best.ckpt, or best for the newest run's.")
+            raise UserError(
+                f"{verb}: which weights? --ckpt_path runs/…/checkpoints/best.ckpt, or best for the newest run's."
+            )
         weights = request.card.default_weights.tag
     run = new_run(request.model, request.run, suffix=f"-{verb}")
     try:
@@ -138,6 +141,7 @@ def _fit_stages(request: Request, run: Run) -> int:
     """Run the stages that have not ended; each fit begins with the weights of the one before it."""
     assert request.recipe is not None
     stages = request.recipe.stages
+    check_stage_options(request)
     pending = [stage for stage in stages if not run.stage(stage.name).done]
     if not pending:
         raise UserError(f"all stages of {run.folder} have ended; there is nothing to go on with.")
@@ -146,7 +150,7 @@ def _fit_stages(request: Request, run: Run) -> int:
         here = run.stage(stage.name)
         here.folder.mkdir(parents=True, exist_ok=True)
         print(f"stage {number + 1} of {len(stages)}: {stage.name}")
-        arguments = replace(request, verb=stage.verb).lightning_arguments(stage.file)
+        arguments = stage_arguments(request, stage)
         if stage.verb == "fit" and here.last.is_file():
             arguments += ["--ckpt_path", str(here.last)]
         trained = [run.stage(each.name).trained for each in stages[:number] if each.verb == "fit"]
@@ -184,11 +188,14 @@ def _run(
 
 def _with_named_checkpoint(arguments: Sequence[str], model: str) -> list[str]:
     """``--ckpt_path last`` and ``best`` mean those of the newest run of the model here."""
-    arguments = [part for each in arguments for part in (each.split("=", 1) if each.startswith("--ckpt_path=") else [each])]
-    for place, each in enumerate(arguments[1:], 1):
-        if arguments[place - 1] == "--ckpt_path" and each in ("last", "best"):
-            arguments[place] = str(newest_checkpoint(model, each))
-    return arguments
+    named = list(arguments)
+    for place, each in enumerate(named):
+        option, _, joined = each.partition("=")
+        if option == "--ckpt_path" and joined in ("last", "best"):
+            named[place] = f"{option}={newest_checkpoint(model, joined)}"
+        elif place and named[place - 1] == "--ckpt_path" and each in ("last", "best"):
+            named[place] = str(newest_checkpoint(model, each))
+    return named
 
 
 def _wants_help(arguments: Sequence[str]) -> bool:

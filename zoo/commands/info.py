@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from zoo.cards import CONFIGS, ModelCard, Weights, load_card
+from zoo.cards import ModelCard, Weights, load_card
 from zoo.commands.arguments import Arguments
 from zoo.meanings import key_meanings
 from zoo.recipes import list_recipes
@@ -108,7 +108,9 @@ def _weights(card: ModelCard) -> Iterator[RenderableType]:
     for each in card.weights:
         default = " (default)" if each == card.default_weights else ""
         place = "shipped" if each.file else "to be downloaded"
-        yield Text.assemble(("weights  ", "bold"), f"{each.tag}{default}: {_size(each)}, {place}, licence: {each.licence}")
+        yield Text.assemble(
+            ("weights  ", "bold"), f"{each.tag}{default}: {_size(each)}, {place}, licence: {each.licence}"
+        )
         yield Text(f"         trained on {each.trained_on}" + (f" by {each.command}" if each.command else ""))
         if each.metrics:
             yield Text("         " + ", ".join(f"{name} {value:g}" for name, value in each.metrics.items()))

@@ -55,4 +55,7 @@ def _print_table(cards: list[ModelCard]) -> None:
         table.add_row(card.name, card.task, paper, tags, card.status, " ".join(card.export.formats) or "-")
     console = Console()
     console.print(table)
-    console.print(f"python -m zoo info {cards[0].name} tells more; python -m zoo fit --model {cards[0].name} trains it.", highlight=False)
+    console.print(
+        f"python -m zoo info {cards[0].name} tells more; python -m zoo fit --model {cards[0].name} trains it.",
+        highlight=False,
+    )

@@ -34,9 +34,11 @@ class WholeFiles(TorchCheckpointIO):
                     torch.save(checkpoint, file)
                     file.flush()
                 except RuntimeError as error:  # PyTorch's own name for a write that came up short
-                    raise error.__context__ if isinstance(error.__context__, OSError) else OSError(str(error)) from error
+                    raise _cause(error) from error
         except UserError as error:
-            raise ZooError(f"the checkpoint could not be saved: {error} Earlier checkpoints are as they were.") from error
+            raise ZooError(
+                f"the checkpoint could not be saved: {error} Earlier checkpoints are as they were."
+            ) from error
 
 
 class LastCheckpoint(Checkpoint):
@@ -57,7 +59,7 @@ class LastCheckpoint(Checkpoint):
 
     def save(self, trainer: Trainer) -> None:
         """Save now; all ranks must call it."""
-        if trainer.global_step == self.saved_step or trainer.fast_dev_run:
+        if trainer.global_step == self.saved_step or getattr(trainer, "fast_dev_run", False):
             return
         trainer.save_checkpoint(self.run.last)
         self.saved_step = trainer.global_step
@@ -93,6 +95,12 @@ class LastCheckpoint(Checkpoint):
         self._generators = None
 
 
+def _cause(error: BaseException) -> OSError:
+    """What the disk said, behind what PyTorch made of it."""
+    behind = error.__context__
+    return behind if isinstance(behind, OSError) else OSError(str(error).splitlines()[0])
+
+
 def _generator_states() -> dict[str, Any]:
     version, internal, gauss = random.getstate()
     kind, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
@@ -100,7 +108,13 @@ def _generator_states() -> dict[str, Any]:
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "python": [version, list(internal), gauss],
-        "numpy": [str(kind), torch.from_numpy(np.asarray(keys).astype(np.int64)), int(position), int(has_gauss), float(cached)],
+        "numpy": [
+            str(kind),
+            torch.from_numpy(np.asarray(keys).astype(np.int64)),
+            int(position),
+            int(has_gauss),
+            float(cached),
+        ],
     }
 
 

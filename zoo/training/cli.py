@@ -6,8 +6,8 @@ import argparse
 import logging
 import os
 import warnings
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,7 +38,7 @@ from zoo.training.report import (
     write_metrics,
 )
 
-__all__ = ["Interrupted", "ZooCLI"]
+__all__ = ["Interrupted", "ZooCLI", "parse_with_sentences"]
 
 # ${model.init_args.size} in a YAML file means the root of that file, also below a subcommand.
 jsonargparse.set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
@@ -72,6 +72,27 @@ class _Parser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         options = [option for action in self._actions for option in action.option_strings]
         raise _Refused(plain_complaint(message, self.given, options, self.classes)) from ex
+
+
+def parse_with_sentences(build: Callable[[LightningArgumentParser], None], arguments: Sequence[str]) -> Any:
+    """Parse arguments outside of training and make the objects that they name, with the same short complaints.
+
+    Args:
+        build: Adds arguments to the parser.
+        arguments: The verb, for messages, and the arguments.
+
+    Raises:
+        UserError: An argument cannot be used.
+    """
+    _quieten()
+    _Parser.given, _Parser.classes = tuple(arguments), _classes(arguments)
+    parser = _Parser(parser_mode="omegaconf+")
+    parser.add_argument("--config", action=jsonargparse.ActionConfigFile)
+    build(parser)
+    try:
+        return parser.instantiate_classes(parser.parse_args(list(arguments[1:])))
+    except _Refused as refused:
+        raise UserError(str(refused.code)) from None
 
 
 class ZooCLI(LightningCLI):
@@ -122,7 +143,10 @@ class ZooCLI(LightningCLI):
         """Beside Lightning's: what describes data to people, and weights to start from."""
         parser.add_argument("--about", type=dict[str, Any] | None, default=None, help=argparse.SUPPRESS)
         parser.add_argument(
-            "--weights", type=str | None, default=None, help="A tag on the card or a file to start from; 'none' for none."
+            "--weights",
+            type=str | None,
+            default=None,
+            help="A tag on the card or a file to start from; 'none' for none.",
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -223,7 +247,7 @@ class ZooCLI(LightningCLI):
         best = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
         used = Path(best) if best and Path(best).is_file() else self.run.trained
         places: dict[str, object] = {}
-        if self.report and not self.trainer.fast_dev_run and _has_test(self.datamodule):
+        if self.report and not getattr(self.trainer, "fast_dev_run", False) and _has_test(self.datamodule):
             if used is not None:
                 self.model.load_state_dict(torch.load(used, map_location="cpu", weights_only=True)["state_dict"])
             ours = test_metrics(self.trainer, self.model, self.datamodule)

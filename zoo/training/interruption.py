@@ -82,8 +82,10 @@ class StopOnInterrupt(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Save when the cluster ends the job, or when Ctrl-C ended a worker between two steps."""
-        ended = isinstance(exception, SIGTERMException)
-        if self._training and not self._in_step and (ended or self.requested) and not isinstance(exception, Interrupted):
+        if isinstance(exception, Interrupted):
+            return
+        wished = self.requested or isinstance(exception, SIGTERMException)
+        if wished and self._training and not self._in_step:
             self.checkpoint.save(trainer)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

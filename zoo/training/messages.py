@@ -68,7 +68,9 @@ def _unknown_option(option: str, verb: str, known: Iterable[str]) -> str:
         near = [ends[each] for each in near_names(last, ends)]
     guess = f" Did you mean --{near[0]}?" if near else ""
     group = name.lstrip("-").partition(".")[0]
-    more = f"--model NAME --{group}.help shows all" if group in _GROUPS else f"python -m zoo {verb} --help-all shows all"
+    more = f"python -m zoo {verb} --help-all shows all"
+    if group in _GROUPS:
+        more = f"python -m zoo {verb} --help shows how to see all" if verb == "data" else f"--{group}.help shows all"
     return f"{verb} has no option {name}.{guess} ({more})"
 
 

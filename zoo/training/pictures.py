@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
 
+from lightning_modules.base import ZooModule
 from zoo.imaging import panel, write_image
 from zoo.runs import Run
 
@@ -58,7 +59,7 @@ class PanelWriter(Callback):
     @torch.no_grad()
     def _draw(self, trainer: Trainer, pl_module: LightningModule, name: str) -> None:
         batch, self._batch = self._batch, None
-        if batch is None or trainer.sanity_checking or not hasattr(pl_module, "panels"):
+        if batch is None or trainer.sanity_checking or not isinstance(pl_module, ZooModule):
             return
         columns = pl_module.panels(pl_module(batch["image"]), batch)
         self.latest = self.run.panels / name

@@ -11,7 +11,9 @@ __all__ = ["Progress"]
 class Progress(RichProgressBar):
     """Epoch, speed, losses; nothing that is in the run's folder name already."""
 
-    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, int | str | float | dict[str, float]]:
+    def get_metrics(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
         """What stands beside the bar."""
         items = super().get_metrics(trainer, pl_module)
         items.pop("v_num", None)

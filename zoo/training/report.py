@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
@@ -12,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from lightning_modules.base import ZooModule
 from zoo.runs import Run
 
 __all__ = ["baseline_metrics", "directions", "print_metrics", "print_places", "test_metrics", "write_metrics"]
@@ -26,7 +26,7 @@ def test_metrics(trainer: Trainer, model: LightningModule, data: LightningDataMo
 @torch.no_grad()
 def baseline_metrics(model: LightningModule, data: LightningDataModule) -> dict[str, float]:
     """The same metrics of the model's trivial baseline; empty where it has none."""
-    if not hasattr(model, "baseline") or not hasattr(model, "metrics"):
+    if not isinstance(model, ZooModule):
         return {}
     baseline = model.baseline(data)
     if baseline is None:
@@ -37,7 +37,9 @@ def baseline_metrics(model: LightningModule, data: LightningDataModule) -> dict[
     return {key: float(value) for key, value in metrics.compute().items()}
 
 
-def print_metrics(title: str, ours: Mapping[str, float], baseline: Mapping[str, float], better: Mapping[str, bool]) -> None:
+def print_metrics(
+    title: str, ours: Mapping[str, float], baseline: Mapping[str, float], better: Mapping[str, bool]
+) -> None:
     """A table of metrics, the baseline's beside them.
 
     Args:
@@ -62,9 +64,9 @@ def print_metrics(title: str, ours: Mapping[str, float], baseline: Mapping[str, 
     Console().print(table)
 
 
-def directions(model: Any) -> dict[str, bool]:
+def directions(model: LightningModule) -> dict[str, bool]:
     """Whether higher is better, by metric, as the metrics themselves say."""
-    if not hasattr(model, "metrics"):
+    if not isinstance(model, ZooModule):
         return {}
     inner = {key: getattr(metric, "metric", metric) for key, metric in model.metrics().items()}
     return {key: metric.higher_is_better for key, metric in inner.items() if metric.higher_is_better is not None}
