@@ -80,5 +80,5 @@ def test_many_faces_come_largest_first(shared: Path):
     assert first.centre[0] > small.shape[2] > second.centre[0]
     assert require_face(both, "x.jpg", which=1) == second
     assert require_face(both, "x.jpg", which="0") == first
-    with pytest.raises(UserError, match="there is no face 2 in .*: 2 faces found"):
+    with pytest.raises(UserError, match=r"there is no face 2 in .*: 2 faces found"):
         require_face(both, "x.jpg", which=2)

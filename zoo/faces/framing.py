@@ -3,7 +3,7 @@
 The measure of a face is s, the distance from the middle of the eyes to the middle of the mouth, or the distance between
 the eyes where that is larger (a smile or a nod shortens the first, a turned head the second). The crop is a square of
 side 3.1 s around the point 0.17 s above the middle between eyes and mouth: from the hairline to a little below
-the chin, cheek to cheek, as in the CelebA crops of SfSNet.
+the chin, cheek to cheek.
 """
 
 from __future__ import annotations
