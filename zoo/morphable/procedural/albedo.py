@@ -18,8 +18,8 @@ LOW, HIGH = 0.005, 0.95
 """Linear reflectance that nothing falls below or rises above."""
 
 _DARK, _FAIR = np.array([0.045, 0.026, 0.018]), np.array([0.395, 0.255, 0.185])
-_HAIR = np.array([[0.014, 0.012, 0.012], [0.045, 0.027, 0.018], [0.11, 0.062, 0.034], [0.26, 0.17, 0.085],
-                  [0.30, 0.29, 0.28], [0.17, 0.060, 0.024]])  # fmt: skip
+_HAIR = np.array([[0.012, 0.010, 0.009], [0.045, 0.029, 0.019], [0.095, 0.060, 0.036], [0.17, 0.112, 0.066]])
+"""From black over brown to fair; grey and red hair lie close to this line in brightness, and are left to its noise."""
 _IRIS = np.array([[0.045, 0.022, 0.011], [0.10, 0.052, 0.022], [0.12, 0.10, 0.045], [0.12, 0.15, 0.16], [0.10, 0.15, 0.22]])
 
 
@@ -63,10 +63,10 @@ class _Painter:
         self.blood += 0.35 * bump(ax, y, (0, -104), (12, 9)) * front + 0.9 * self.is_["ear"]
         self.blood += 0.5 * bump(ax, y, (32, -9), (11, 3.5)) * front
         self.shadow = (bump(ax, y, (27, -12), (10, 4.5)) + 0.7 * bump(ax, y, (33, 8.5), (13, 3.5))) * front
-        beard = window(y, -125, -56, 8) * ramp(z, 5, 30) * ramp(y + 0.55 * (ax - 34), -40, -54)
-        beard = np.maximum(beard * (1 - 0.5 * bump(ax, y, (38, -62), (9, 9))), 0)
-        moustache = bump(ax, y, (10, -57), (11, 4)) * front
-        self.beard = np.clip(np.maximum(beard * ramp(ax, 4, 26) + beard * ramp(y, -78, -88), moustache), 0, 1)
+        jaw = np.interp(ax, [0, 20, 34, 50, 62, 70], [-84.0, -80.0, -68.0, -52.0, -34.0, -10.0])
+        beard = ramp(y, jaw + 10, jaw - 12) * ramp(y, -138, -112) * ramp(z, 5, 40)
+        moustache = bump(ax, y, (12, -57), (12, 4)) * front
+        self.beard = np.clip(np.maximum(beard, moustache), 0, 1)
         self.beard *= self.skin * (1 - self.is_["lips"])
         ids = head.skin.mouth
         ring, column = np.arange(len(ids)) // mouth.SECTORS, np.arange(len(ids)) % mouth.SECTORS
@@ -83,13 +83,18 @@ class _Painter:
         angle = np.arange(eye.SECTORS) * (2 * np.pi / eye.SECTORS)
         for patch in head.skin.eyes:
             rows = patch[:-1].reshape(eye.RINGS, eye.SECTORS)
-            strength = 0.30 + 0.55 * ramp(np.sin(angle), -0.1, 0.35)
+            strength = 0.35 + 0.60 * ramp(np.sin(angle), -0.1, 0.35)
             self.lash[rows[eye.MARGIN_RING]] = strength
-            self.lash[rows[eye.MARGIN_RING - 1]] = 0.35 * strength * (np.sin(angle) > 0)
+            self.lash[rows[eye.MARGIN_RING - 1]] = 0.55 * strength * (np.sin(angle) > 0)
             self.wet[rows[eye.MARGIN_RING + 1 :].ravel()] = 1.0
             self.wet[patch[-1]] = 1.0
         self.nostril = bump(ax, y, (7.3, -47), (3.0, 2.8)) * window(z, 103, 119, 3) * self.skin
         self.smooth = _smoother(head)
+        rng = np.random.default_rng(7)
+        self.waves = {}
+        for size, count in ((40, 24), (12, 48)):
+            direction = rng.standard_normal((count, 3)) * (1.8 / size)
+            self.waves[size] = np.cos(p @ direction.T + rng.uniform(0, 2 * np.pi, count))
         iris_angle = np.zeros(len(p))
         for part, side in ((1, 1.0), (2, -1.0)):
             ball = head.part == part
@@ -104,8 +109,8 @@ class _Painter:
         tone = float(np.clip(rng.normal(0.52, 0.235), 0.0, 1.0))
         redness, yellow = rng.normal(0, 1, 2)
         skin = _DARK + tone * (_FAIR - _DARK)
-        skin = skin * np.array([1.0 + 0.035 * redness, 1.0 - 0.03 * redness, 1.0 - 0.05 * yellow - 0.02 * redness])
-        strength = (0.35 + 0.65 * tone) * np.exp(rng.normal(0, 0.35))
+        skin = skin * np.array([1.0 + 0.02 * redness, 1.0 - 0.022 * redness, 1.0 - 0.04 * yellow - 0.015 * redness])
+        strength = (0.35 + 0.65 * tone) * np.exp(rng.normal(0, 0.2))
         colour = np.tile(skin, (n, 1))
         colour *= 1.0 - strength * self.blood[:, None] * np.array([0.02, 0.19, 0.17])
         colour *= 1.0 - np.clip(rng.normal(0.14, 0.09), 0, 0.4) * self.shadow[:, None] * np.array([0.9, 1.1, 1.0])
@@ -116,18 +121,17 @@ class _Painter:
         spots = np.clip(self._noise(rng, 2) - 0.8, 0, 1.2) * (0.3 + 0.7 * np.clip(self.blood, 0, 1))
         colour *= 1.0 - 0.18 * freckles * spots[:, None] * np.array([0.7, 1.0, 1.1])
         # hair: scalp, brows, beard
-        choice = rng.choice(len(_HAIR), p=[0.36, 0.29, 0.15, 0.08, 0.08, 0.04])
-        hair = _HAIR[choice] * np.exp(rng.normal(0, 0.22))
-        if tone < 0.35:
-            hair = hair * (0.35 + 0.65 * tone / 0.35)
-        cover = hair_weight(head.bare, float(rng.normal(0, 5.0))) * (head.hair > 0)
-        density = float(np.clip(rng.normal(0.90, 0.22), 0.0, 1.0))
+        shade = float(np.clip(rng.normal(0.85, 0.6) * (0.45 + 0.55 * tone), 0.0, 3.0))
+        hair = np.array([np.interp(shade, np.arange(len(_HAIR)), _HAIR[:, channel]) for channel in range(3)])
+        hair = hair * np.array([1.0 + 0.06 * rng.normal(), 1.0, 1.0])
+        cover = hair_weight(head.bare, float(rng.normal(0, 3.5))) * (head.hair > 0)
+        density = float(np.clip(rng.normal(0.94, 0.12), 0.0, 1.0))
         strands = 1.0 + 0.16 * self._noise(rng, 3)
         colour = _over(colour, hair * strands[:, None], density * cover)
-        brow_hair = 0.8 * hair + 0.2 * np.array([0.03, 0.02, 0.015])
+        brow_hair = 0.6 * hair + 0.4 * np.array([0.02, 0.014, 0.011])
         brow = brow_weight(head.bare, float(rng.normal(0, 0.9)), float(np.exp(rng.normal(0, 0.22))), float(rng.normal(1, 0.35)))
-        colour = _over(colour, brow_hair, np.clip(rng.normal(0.72, 0.14), 0.25, 0.95) * brow * self.skin)
-        stubble = float(np.clip(rng.normal(-0.02, 0.28), 0.0, 0.75))
+        colour = _over(colour, brow_hair, np.clip(rng.normal(0.82, 0.1), 0.25, 0.95) * brow * self.skin)
+        stubble = float(np.clip(rng.normal(0.12, 0.12), 0.0, 0.5))
         colour = _over(colour, hair * 0.9 + 0.01, stubble * self.beard * (0.8 + 0.2 * np.clip(self._noise(rng, 2), -1, 1)))
         # lips, redder and darker than the skin around them
         rouge = np.clip(rng.normal(0.45, 0.25), 0, 1.2)
@@ -152,7 +156,7 @@ class _Painter:
     def _eyes(self, colour: Array, rng: np.random.Generator, tone: float) -> None:
         """Sclera, iris and pupil, painted into ``colour``."""
         ball, ring = (self.head.part == 1) | (self.head.part == 2), self.head.zone
-        white = np.array([0.63, 0.59, 0.555]) * np.clip(rng.normal(1.0, 0.05), 0.85, 1.1)
+        white = np.array([0.56, 0.525, 0.495]) * np.clip(rng.normal(1.0, 0.05), 0.85, 1.1)
         colour[ball] = white * (1 - 0.12 * ramp(ring[ball], 8, 11)[:, None] * np.array([0.4, 1.0, 1.0]))
         odds = np.array([0.42, 0.25, 0.13, 0.1, 0.1]) if tone > 0.45 else np.array([0.8, 0.2, 0.0, 0.0, 0.0])
         iris = _IRIS[rng.choice(len(_IRIS), p=odds)] * np.exp(rng.normal(0, 0.2))
@@ -164,16 +168,13 @@ class _Painter:
         colour[ball & (ring <= parts.PUPIL_RINGS)] = 0.008
 
     def _noise(self, rng: np.random.Generator, size: int) -> Array:
-        """Smooth noise of unit spread over the head, blotches about ``size`` millimetres across: (V,)."""
-        if size <= 3:
-            return self.smooth_once @ rng.standard_normal(len(self.x)) * 1.6 if size == 3 else rng.standard_normal(len(self.x))
-        waves = rng.standard_normal((24, 3)) * (1.8 / size)
-        phase = rng.uniform(0, 2 * np.pi, 24)
-        return np.cos(self.head.bare @ waves.T + phase).sum(1) / np.sqrt(12.0)
-
-    @property
-    def smooth_once(self) -> sparse.csr_array:
-        return self.smooth
+        """Smooth noise of unit spread over the head, blotches about ``size`` (2, 3, 12 or 40) millimetres across: (V,)."""
+        if size == 2:
+            return rng.standard_normal(len(self.x))
+        if size == 3:
+            return 1.6 * (self.smooth @ rng.standard_normal(len(self.x)))
+        waves = self.waves[size]
+        return waves @ rng.standard_normal(waves.shape[1]) * np.sqrt(2.0 / waves.shape[1])
 
 
 def _over(below: Array, above: Array, cover: Array) -> Array:

@@ -175,7 +175,7 @@ class _Moves:
         x, y, ax, side, front = self.x, self.y, self.ax, self.side, self.front
         jaw = self.jaw_weight()[:, None]
         opened = self.jaw_open()
-        around = window(y, -86, -56, 12) * np.exp(-((x / 34) ** 4)) * front
+        around = window(y, -80, -62, 22) * np.exp(-((x / 36) ** 2)) * front
         lip = self.red * front
         corner = bump(ax, y, (25, -70), (10, 10)) * front
         yield "jawOpen", opened

@@ -42,15 +42,15 @@ class Lids:
         fold: How deep the crease over the upper lid is, 1 as in the mean.
     """
 
-    upper: float = 5.6
-    lower: float = 5.0
+    upper: float = 5.2
+    lower: float = 5.3
     squint: float = 0.0
     fold: float = 1.0
 
 
 OPEN = Lids()
-CLOSED = replace(OPEN, upper=-3.6, lower=4.0, fold=0.35)
-WIDE = replace(OPEN, upper=7.4, lower=5.6, fold=0.7)
+CLOSED = replace(OPEN, upper=-4.3, lower=3.9, fold=0.35)
+WIDE = replace(OPEN, upper=7.0, lower=6.0, fold=0.7)
 SQUINT = replace(OPEN, upper=4.2, lower=2.4, squint=1.6)
 
 
@@ -112,7 +112,8 @@ def eyelids(surface: HeightMap, lids: Lids = OPEN) -> Array:
 def lid_sphere(x: Array, y: Array, radius: float) -> Array:
     """Depth of a sphere around the left eyeball, running out flat beyond its edge where the corners of the lids lie."""
     room = radius**2 - (x - CENTRE[0]) ** 2 - (y - CENTRE[1]) ** 2
-    return CENTRE[2] + np.sqrt(0.5 * (room + np.sqrt(room**2 + 45.0**2)))
+    beyond = np.clip(np.hypot(x - CENTRE[0], y - CENTRE[1]) - 15.5, 0.0, None)
+    return CENTRE[2] + np.sqrt(0.5 * (room + np.sqrt(room**2 + 45.0**2))) - 0.5 * beyond**2
 
 
 def _angles() -> Array:

@@ -85,7 +85,7 @@ def _whole_face(head: Head) -> Iterator[Trait]:
 
     above, below = np.clip(y, 0, None), np.clip(y, -125, 0)
     front = ramp(z, -20, 70)
-    yield trait("size", 0.035 * x, 0.035 * y, 0.035 * z, 0.75, 0.5)
+    yield trait("size", 0.028 * x, 0.028 * y, 0.028 * z, 0.75, 0.5)
     yield trait("skull width", 0.035 * x * (1 - 0.4 * front * ramp(y, 20, -60)), zero, zero, 0.3, 0.2)
     yield trait("skull length", zero, zero, 0.04 * np.minimum(z, 20), 0.3, 0.2)
     yield trait("skull height", zero, 0.05 * np.clip(y - 25, 0, None), zero, 0.3)

@@ -85,7 +85,7 @@ def build_head() -> Head:
     for k in skin.ears:
         hair[k[ear.SECTORS :]] = 0.0
     labels = _labels(whole, part_ids, zones, brow, hair, skin)
-    dressed = whole + _hair_relief(whole, hair)
+    dressed = whole + _hair_relief(whole, np.where(hair > 0, hair_depth(whole), 0.0))
     return Head(
         dressed,
         np.concatenate(triangles),
@@ -113,13 +113,21 @@ def brow_weight(points: Array, lift: float = 0.0, thick: float = 1.0, arch: floa
 
 def hair_weight(points: Array, recede: float = 0.0) -> Array:
     """How much of the scalp's hair lies at (N,3) places: (N,); ``recede`` moves the hairline up, in millimetres."""
-    x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
-    # the hairline: over the forehead, down the temple, in front of the ear, behind it, along the nape
+    y, z = points[:, 1], points[:, 2]
+    return ramp(y - _hairline(points) - recede * ramp(z, 20, 50), -3.5, 4.5)
+
+
+def hair_depth(points: Array) -> Array:
+    """How thick the mean hair is, as a share of its full depth, growing from the hairline inwards: (N,)."""
+    return ramp(points[:, 1] - _hairline(points), -3.0, 22.0)
+
+
+def _hairline(points: Array) -> Array:
+    """Height of the hairline where the surface has (N,3) places' depth: over the forehead, round the ear, along the nape."""
+    x, z = np.abs(points[:, 0]), points[:, 2]
     line = np.interp(z, [-95, -60, -38, -22, -8, 6, 18, 30, 46, 62, 80, 100],
                      [-82, -80, -62, -24, 8, -12, -10, 14, 34, 58, 64, 66])  # fmt: skip
-    line = line + recede * ramp(z, 20, 50)
-    line = line + 3.0 * ramp(x, 18, 2) * ramp(z, 60, 85) * -1.0
-    return ramp(y - line, -3.5, 4.5)
+    return line + 2.5 * np.sin(0.11 * x + 0.6) * ramp(z, 40, 70)
 
 
 def _hair_relief(points: Array, hair: Array) -> Array:
@@ -129,7 +137,7 @@ def _hair_relief(points: Array, hair: Array) -> Array:
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     x, y, z = points.T
     wave = 0.35 * np.sin(0.55 * np.abs(x) + 0.3 * z) * np.sin(0.4 * y - 0.25 * z)
-    thick = 4.5 + 2.5 * ramp(y, 40, 100) + wave
+    thick = 5.0 + 2.0 * ramp(y, 40, 100) + wave
     return direction * (hair * thick)[:, None]
 
 

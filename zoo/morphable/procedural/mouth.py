@@ -65,15 +65,14 @@ def lips(surface: HeightMap) -> Array:
         z -= 1.6 * ramp(np.abs(px), 19, 27) * ramp(np.array(share), 0.4, 1.0) * np.exp(-(((py + 70.5) / 5) ** 2))
         rings.append(np.stack([px, py, z], -1))
     edge = rings[-1]
-    line_depth = surface(line[:, 0], line[:, 1]) - 1.8 * body - 1.7
-    fullness = np.where(upper, 2.6, 4.6) * body
+    line_depth = surface(line[:, 0], line[:, 1]) - 0.9 - 0.5 * body
+    fullness = np.where(upper, 2.1, 3.6) * body
     for share in _RED:
         place = edge[:, :2] + (line - edge[:, :2]) * share
-        swell = np.where(upper, np.sin(np.pi * share**0.85), np.sin(np.pi * share**0.8) ** 0.8)
-        z = edge[:, 2] + (line_depth - edge[:, 2]) * share**2.2 + fullness * swell
-        if share > 0.9:
-            place[:, 1] += np.where(upper, 0.12, -0.12) * (share == 1.0)
-        z += np.where(upper, 0.9, -0.6) * bump(place[:, 0], place[:, 1], (0, -68), (4, 4)) * swell
+        swell = np.where(upper, np.sin(np.pi * share**1.05), np.sin(np.pi * share**0.95) ** 0.8)
+        z = edge[:, 2] + (line_depth - edge[:, 2]) * np.where(upper, share**3.0, share**1.5) + fullness * swell
+        # the upper lip's middle hangs forward a little, the lower one's gives way
+        z += np.where(upper, 0.7, -0.5) * bump(place[:, 0], place[:, 1], (0, -68), (4, 4)) * swell
         rings.append(np.stack([place[:, 0], place[:, 1], z], -1))
     closed = rings[-1]
     for share, half, depth in (*_POCKET, _POCKET_END[0]):

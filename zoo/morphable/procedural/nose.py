@@ -17,10 +17,10 @@ from zoo.morphable.procedural.heightmap import HeightMap
 Array = NDArray[np.float64]
 
 SOURCE = np.array([0.0, -31.0, 72.0])
-"""The point behind the nose that its surface is seen from."""
+"""The point behind the nose that its lower half is seen from; the upper half is seen from the line above it."""
 
 _RIDGE = PchipInterpolator([-60, -38, -30, -18, -5, 5, 14, 24], [118.0, 122.5, 120.3, 114.0, 106.7, 102.4, 101.3, 96.0])
-_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [7.0, 7.0, 6.6, 6.4, 6.2, 8.0, 14.0])
+_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [7.0, 6.8, 6.2, 5.5, 5.5, 8.0, 14.0])
 
 
 def raise_nose(points: Array, surface: HeightMap) -> Array:
@@ -35,12 +35,14 @@ def raise_nose(points: Array, surface: HeightMap) -> Array:
     near = (np.abs(x) < side) & (y > -58) & (y < 30) & (points[:, 2] > 75)
     start = points[near]
     ray = start - SOURCE
+    ray[:, 1] = np.minimum(ray[:, 1], 0.0)
     length = np.linalg.norm(ray, axis=1, keepdims=True)
     ray = ray / length
     # walk outwards and stop at the first step outside, then halve that step
     reach = np.linspace(-8.0, 34.0, 64)
     inside = np.stack([solid(start + ray * step, surface) > 0 for step in reach])
     leave = np.argmin(inside, axis=0)
+    grazing = ~inside[0]
     low, high = reach[np.maximum(leave - 1, 0)][:, None], reach[leave][:, None]
     for _ in range(14):
         middle = 0.5 * (low + high)
@@ -48,7 +50,8 @@ def raise_nose(points: Array, surface: HeightMap) -> Array:
         low, high = np.where(within, middle, low), np.where(within, high, middle)
     result = points.copy()
     edge = ramp(side[near] - np.abs(start[:, 0]), 0.0, 4.0) * ramp(start[:, 1], -58, -53) * ramp(start[:, 1], 30, 25)
-    result[near] = start + ray * (0.5 * (low + high)) * edge[:, None]
+    step = np.where(grazing[:, None], 0.0, 0.5 * (low + high))
+    result[near] = start + ray * step * edge[:, None]
     return result
 
 
@@ -61,15 +64,15 @@ def solid(points: Array, surface: HeightMap) -> Array:
     slope = np.sqrt(1.0 + (np.minimum(x, 16.0) / half) ** 2)
     bridge = (_RIDGE(np.clip(y, -60, 24)) - half * (slope - 1.0) * 1.75 - z) / (0.6 + 0.6 * slope)
     bridge -= 9.0 * ramp(y, -34, -47) + 6.0 * ramp(y, 16, 30) + 9.0 * ramp(x, 11, 19)
-    tip = _ellipsoid(x, y, z, (2.4, -38.2, 114.5), (8.4, 8.2, 12.6))
-    wing = _ellipsoid(x, y, z, (11.2, -41.8, 107.5), (6.0, 6.6, 11.0))
+    tip = _ellipsoid(x, y, z, (1.8, -38.4, 114.5), (8.0, 8.4, 12.6))
+    wing = _ellipsoid(x, y, z, (11.0, -42.4, 107.0), (6.2, 6.3, 10.6))
     column = _ellipsoid(x, y, z, (0.0, -43.5, 112.0), (3.4, 5.0, 11.5))
     nose = smooth_max(bridge, tip, 5.0)
     nose = smooth_max(nose, wing, 3.0)
     nose = smooth_max(nose, column, 2.5)
     whole = smooth_max(face, nose, 3.4 + 3.0 * ramp(y, -34, -20))
     # the groove behind the wing, and the nostril: a slanted egg cut from below
-    nostril = _ellipsoid(x + 0.28 * (z - 112.0), y, z, (7.4, -47.6, 112.0), (2.9, 4.6, 4.8))
+    nostril = _ellipsoid(x + 0.28 * (z - 112.0), y, z, (7.2, -49.0, 110.8), (2.8, 4.4, 4.6))
     return smooth_min(whole, -nostril, 1.3)
 
 

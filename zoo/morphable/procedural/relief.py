@@ -59,8 +59,8 @@ def _height(base: Array) -> Array:
     height += 3.0 * face * bump(x, y, (0, -66), (23, 15))
     # hollow under the lower lip, chin with its two soft halves
     height -= 1.8 * face * bump(x, y, (0, -88), (15, 5))
-    height += 3.0 * face * bump(x, y, (0, -104), (16, 9))
-    height += 1.0 * face * bump(x, y, (11, -105), (8, 7))
+    height += 4.0 * face * bump(x, y, (0, -104), (14, 9))
+    height += 0.5 * face * bump(x, y, (11, -105), (8, 7))
     # the line of the jaw and its angle
     height += 1.5 * bump(z, y, (14, -80), (18, 13)) * ramp(x, 30, 45)
     height += 1.0 * bump(z, y, (50, -94), (20, 8)) * ramp(x, 20, 34)
