@@ -62,24 +62,37 @@ class Parity:
     Args:
         path: The file.
         errors: For each output the largest absolute error; for whole numbers the share of values that differ.
+        scales: For each output its own largest absolute value, or one if that is larger.
         cases: Where it was measured: (batch, height, width).
-        tolerance: The card's limit.
+        tolerance: The card's limit, as a part of the scale: absolute for outputs up to one, relative above, where
+            float32 has no more digits.
     """
 
     path: Path
     errors: dict[str, float]
+    scales: dict[str, float]
     cases: tuple[tuple[int, int, int], ...]
     tolerance: float
 
     @property
+    def worst(self) -> str:
+        """The output that is farthest off for its scale."""
+        return max(self.errors, key=lambda name: self.errors[name] / self.scales[name])
+
+    @property
     def passed(self) -> bool:
         """Whether every output is within the tolerance."""
-        return all(error <= self.tolerance for error in self.errors.values())
+        return self.errors[self.worst] <= self.tolerance * self.scales[self.worst]
 
     def __str__(self) -> str:
-        errors = ", ".join(f"{name} {error:.0e}".replace("e-0", "e-") for name, error in self.errors.items())
+        errors = ", ".join(self.error(name) for name in self.errors)
         cases = " and ".join(f"{width}x{height} batch {batch}" for batch, height, width in self.cases)
         return f"largest error against torch {errors} at {cases}"
+
+    def error(self, name: str) -> str:
+        """One output's error for a person, with the output's scale where that is large."""
+        number = re.sub(r"e([+-])0", r"e\1", f"{self.errors[name]:.0e}")
+        return f"{name} {number}" + (f" of {self.scales[name]:.0f}" if self.scales[name] >= 10 else "")
 
 
 def export_model(
@@ -125,7 +138,7 @@ def check_export(
     if not path.exists():
         raise UserError(f"there is no file {path} to check; leave out --check to write it.")
     run = _onnx_runner(path, card) if kind == "onnx" else _pt2_runner(path)
-    errors = dict.fromkeys(card.outputs, 0.0)
+    errors, scales = dict.fromkeys(card.outputs, 0.0), dict.fromkeys(card.outputs, 1.0)
     cases = tuple(_Sizes.of(card, size).checked)
     for batch, height, width in cases:
         inputs = _example_inputs(card, batch, height, width, seed=height)
@@ -140,7 +153,8 @@ def check_export(
             ) from error
         for name in card.outputs:
             errors[name] = max(errors[name], _distance(found[name], expected[name]))
-    return Parity(path, errors, cases, card.export.tolerance)
+            scales[name] = max(scales[name], _scale(expected[name]))
+    return Parity(path, errors, scales, cases, card.export.tolerance)
 
 
 @dataclass(frozen=True)
@@ -352,6 +366,12 @@ def _distance(found: Tensor, expected: Tensor) -> float:
         return float((found != expected).double().mean())
     error = float((found.double() - expected.double()).abs().max()) if expected.numel() else 0.0
     return math.inf if math.isnan(error) else error
+
+
+def _scale(values: Tensor) -> float:
+    if not values.is_floating_point() or not values.numel():
+        return 1.0
+    return float(values.nan_to_num(0.0, 0.0, 0.0).abs().max())
 
 
 @contextlib.contextmanager

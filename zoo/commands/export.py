@@ -58,10 +58,9 @@ def _export(options: argparse.Namespace) -> int:
     done = "checked" if options.check else "wrote"
     print(f"{done} {path} ({human_bytes(path.stat().st_size)}): {parity}")
     if not parity.passed:
-        worst = max(parity.errors, key=lambda name: parity.errors[name])
         raise ZooError(
-            f"{path} is not the model: {worst} is off by {parity.errors[worst]:.1e}, the card allows "
-            f"{parity.tolerance:.1e}. The docstring of zoo/export.py tells what does not export."
+            f"{path} is not the model: {parity.error(parity.worst)} is more than the card's tolerance "
+            f"{parity.tolerance:.0e}. The docstring of zoo/export.py tells what does not export."
         )
     return 0
 
