@@ -12,10 +12,21 @@ from torch.nn import functional as F
 from datamodules.sampling.draws import Draws, noise
 from zoo.errors import UserError
 
-__all__ = ["EFFECTS", "apply_effects"]
+__all__ = ["EFFECTS", "apply_effects", "check_effects"]
 
 EFFECTS = ("exposure", "blur", "noise")
 """In the order in which they happen."""
+
+
+def check_effects(effects: Sequence[str]) -> None:
+    """Refuse names that are not among ``EFFECTS``.
+
+    Raises:
+        UserError: There is no such effect.
+    """
+    unknown = sorted(set(effects) - set(EFFECTS))
+    if unknown:
+        raise UserError(f"no effect named '{unknown[0]}'; there are {', '.join(EFFECTS)}.")
 
 
 def apply_effects(linear: Tensor, draws: Draws, effects: Sequence[str]) -> Tensor:
@@ -31,13 +42,7 @@ def apply_effects(linear: Tensor, draws: Draws, effects: Sequence[str]) -> Tenso
 
     Returns:
         (B,3,H,W) linear, not clamped.
-
-    Raises:
-        UserError: There is no such effect.
     """
-    unknown = sorted(set(effects) - set(EFFECTS))
-    if unknown:
-        raise UserError(f"no effect named '{unknown[0]}'; there are {', '.join(EFFECTS)}.")
     if "exposure" in effects:
         linear = linear * _numbers(np.exp(draws.between("exposure", -0.4, 0.4)), linear)
     if "blur" in effects:

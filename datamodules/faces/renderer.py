@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.faces.effects import apply_effects
+from datamodules.faces.effects import apply_effects, check_effects
 from datamodules.faces.framing import Placed, place
 from datamodules.sampling.background import draw_background
 from datamodules.sampling.camera import CameraRange, draw_framing
@@ -81,7 +81,7 @@ class FaceRenderer:
             raise UserError(f"faces of {size} pixels are too small to see; take a size of at least 16.")
         if "segmentation" in keys and model.labels is None:
             raise UserError(f"the face model '{model.name}' has no parts, so leave 'segmentation' out of the keys.")
-        apply_effects(torch.zeros(0, 3, 8, 8), Draws(0, "train", []), effects)  # a wrong name is told before the work
+        check_effects(effects)
         self.device = torch.device(device)
         self.model = model.to(self.device)
         self.size, self.seed, self.keys, self.people = size, seed, tuple(keys), people

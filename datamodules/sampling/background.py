@@ -18,7 +18,7 @@ _BLOBS, _PANELS = 6, 8
 
 
 def pixel_grid(size: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
-    """Return x (right) and y (down) of the pixel centres, from -1 to 1 over the picture: (1, 1, size) and (1, size, 1)."""
+    """Pixel centres from -1 to 1 over the picture: x (right) as (1, 1, size) and y (down) as (1, size, 1)."""
     line = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
     return line[None, None, :], line[None, :, None]
 

@@ -54,8 +54,8 @@ def draw_light(draws: Draws) -> Tensor:
         light += lobe * _blur(_tensor(softness[:, lamp]))
 
     sky, ground = _colours(draws, "sky", 2).transpose(1, 0, 2)
-    # a share of 0.06 is a spotlight in a dark room, 0.8 an overcast day
-    share = np.exp(draws.between("ambient", np.log(0.06), np.log(0.8)))[:, None]
+    # a share of 0.06 is a spotlight in a dark room, 1.6 an overcast day
+    share = np.exp(draws.between("ambient", np.log(0.06), np.log(1.6)))[:, None]
     bounce = draws.between("bounce", 0.2, 0.9)[:, None]
     return light + hemisphere_light(_tensor(sky * share), _tensor(ground * share * bounce))
 
