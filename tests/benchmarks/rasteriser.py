@@ -7,7 +7,8 @@ Run it on an otherwise idle machine::
     python tests/benchmarks/rasteriser.py --device cuda
 
 Each row sets our time beside that of PyTorch3D (where it is installed), of the same algorithm as a loop compiled by
-numba, and of Embree (where trimesh finds it), measured in turns so that disturbances hit all alike. PyTorch3D has no
+numba, and of Embree (where trimesh finds it). Calls take turns, and the fastest of each counts: on a busy machine one
+thread (``--threads 1``) is the fairest, because a second one that has to wait stalls every kernel. PyTorch3D has no
 binned rasteriser on a CPU: it tests every face at every pixel, and the ratio mostly measures that.
 """
 
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import statistics
 import time
 import weakref
 from collections.abc import Callable
@@ -55,21 +55,18 @@ TARGETS = {
 """Their time over ours, at least; the loop's are for culled faces, Embree's for all faces."""
 
 
-def seconds(calls: dict[str, Callable[[], Any]], device: str, repeats: int, patience: float = 20.0) -> dict[str, float]:
-    """The median time of each call, all of them taken in turns; slow ones are called once."""
+def seconds(calls: dict[str, Callable[[], Any]], device: str, repeats: int, patience: float = 10.0) -> dict[str, float]:
+    """The least time of each call, all of them taken in turns; one that has used up its patience is left alone."""
     times: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(repeats + 2):
+    for _ in range(repeats):
         for name, call in calls.items():
-            if times[name] and sum(times[name]) > patience:
-                continue
-            start = time.perf_counter()
-            call()
-            if device == "cuda":
-                torch.cuda.synchronize()
-            took = time.perf_counter() - start
-            if turn >= 2 or took > patience:  # the first two turns warm caches up
-                times[name].append(took)
-    return {name: statistics.median(values) for name, values in times.items()}
+            if sum(times[name]) < patience:
+                start = time.perf_counter()
+                call()
+                if device == "cuda":
+                    torch.cuda.synchronize()
+                times[name].append(time.perf_counter() - start)
+    return {name: min(values) for name, values in times.items()}
 
 
 class PeakMemory(TorchDispatchMode):
@@ -243,7 +240,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--workloads", choices=tuple(WORKLOADS), default="quick")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--repeats", type=int, default=25)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if importlib.util.find_spec("numba") is not None:

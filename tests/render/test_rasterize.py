@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from zoo.errors import UserError
 from zoo.render import PerspectiveCamera, euler_to_matrix, rasterize
+from zoo.render.rasterize import _pieces
 
 
 def grid(columns: int, rows: int, step: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -55,10 +57,21 @@ def test_budget_does_not_change_the_result(cull: bool) -> None:
         assert torch.equal(rasterize(screen, triangles, 21, 30, cull=cull, budget=budget), whole)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=60), st.integers(1, 100))
+def test_pieces_cover_everything_once_and_stay_small(counts: list[int], budget: int) -> None:
+    pieces = list(_pieces(torch.tensor(counts), budget))
+    assert [pairs for _, _, pairs in pieces] == [sum(counts[first:last]) for first, last, _ in pieces]
+    assert sum(pairs for _, _, pairs in pieces) == sum(counts)
+    assert all(0 < pairs <= budget + max(counts) for _, _, pairs in pieces)
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(pieces))
+
+
 def test_items_of_a_batch_are_independent() -> None:
     screens = [soup(seed)[0] for seed in range(3)]
     triangles = soup(0)[1]
     together = rasterize(torch.cat(screens), triangles, 21, 30)
+    assert torch.equal(rasterize(torch.cat(screens), triangles, 21, 30, budget=90), together)
     for item, screen in enumerate(screens):
         assert torch.equal(together[item : item + 1], rasterize(screen, triangles, 21, 30))
 

@@ -1,8 +1,9 @@
-"""Which triangle each pixel sees, in eager PyTorch: no compilation, no loop over faces, pixels or batch.
+"""Which triangle each pixel sees, in eager PyTorch: no compilation, no loop over faces or pixels.
 
 Every face is expanded into the pixels of its bounding box, the (face, pixel) pairs are tested together, and the
-nearest face of each pixel wins by an integer minimum over packed (depth, face id) keys. The result does not depend on
-the order of work, the number of threads or the device: equal depths go to the lower face id.
+nearest face of each pixel wins by an integer minimum over packed (depth, face id) keys. Work is cut only into pieces
+that fit a budget of memory; on a GPU that is one piece for a whole batch. The result does not depend on the order of
+work, the number of threads or the device: equal depths go to the lower face id.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ NOTHING = 2**63 - 1
 
 BUDGET_CPU = 2**17
 BUDGET_CUDA = 2**24
-"""How many (face, pixel) pairs are held at once: on a CPU what its cache likes, on a GPU what fills it."""
+"""How many faces, and how many (face, pixel) pairs, are held at once: what a CPU's cache likes, what fills a GPU."""
 
 
 @torch.no_grad()
@@ -51,7 +52,7 @@ def rasterize(
         cull: Leave out triangles that show their back.
         perspective: Depth is interpolated as a pinhole camera needs it; False for parallel rays.
         near: Triangles with a corner at this depth or nearer are left out.
-        budget: Largest number of (face, pixel) pairs held at once; by default what suits the device.
+        budget: Largest number of faces, and of (face, pixel) pairs, held at once; by default what suits the device.
 
     Returns:
         ``(B, H, W)`` int64 ids into ``triangles``, -1 where there is nothing. No gradient.
@@ -60,21 +61,39 @@ def rasterize(
         UserError: A shape or type is not as described.
     """
     check_mesh(screen, triangles)
-    batch, vertices, _ = screen.shape
+    batch = screen.shape[0]
     budget = budget or (BUDGET_CPU if screen.device.type == "cpu" else BUDGET_CUDA)
-    nearest = torch.full((batch * height * width,), NOTHING, dtype=torch.int64, device=screen.device)
+    nearest = torch.full((batch, height, width), NOTHING, dtype=torch.int64, device=screen.device)
     if triangles.numel() and nearest.numel():
-        x, y, z = columns(screen)
-        x = without_near(x, z, near)
-        front = _front(x, y, z, corner_ids(triangles, batch, vertices), cull, (height, width))
-        for first, last, pairs in _pieces(front.pixels, budget):
-            pixel, face, depth = _hits(front.part(first, last), pairs, (height, width), cull, perspective)
-            item = face.div(len(triangles), rounding_mode="floor") if batch > 1 else 0
-            # The bits of positive floats are ordered as integers; anything else (and NaN) must not bid.
-            bid = (depth.view(torch.int32).long() << 32).add_(face).sub_(item * len(triangles))
-            bid.masked_fill_(~(depth > near), NOTHING)
-            nearest.scatter_reduce_(0, pixel.add_(item * (height * width)), bid, "amin")
-    return nearest.to(torch.int32).long().view(batch, height, width)  # the lower half of each key
+        group = max(budget // len(triangles), 1)
+        for first in range(0, batch, group):
+            items = slice(first, first + group)
+            _draw(nearest[items], screen[items], triangles, (height, width), cull, perspective, near, budget)
+    return nearest.to(torch.int32).long()  # the lower half of each key
+
+
+def _draw(
+    nearest: Tensor,
+    screen: Tensor,
+    triangles: Tensor,
+    size: tuple[int, int],
+    cull: bool,
+    perspective: bool,
+    near: float,
+    budget: int,
+) -> None:
+    """Let every face bid for its pixels of ``nearest``."""
+    batch, vertices, _ = screen.shape
+    x, y, z = columns(screen)
+    x = without_near(x, z, near)
+    front = _front(x, y, z, corner_ids(triangles, batch, vertices), cull, size)
+    for first, last, pairs in _pieces(front.pixels, budget):
+        pixel, face, depth = _hits(front.part(first, last), pairs, size, cull, perspective)
+        item = face.div(len(triangles), rounding_mode="floor") if batch > 1 else 0
+        # The bits of positive floats are ordered as integers; anything else (and NaN) must not bid.
+        bid = (depth.view(torch.int32).long() << 32).add_(face).sub_(item * len(triangles))
+        bid.masked_fill_(~(depth > near), NOTHING)
+        nearest.view(-1).scatter_reduce_(0, pixel.add_(item * (size[0] * size[1])), bid, "amin")
 
 
 @dataclass
