@@ -79,7 +79,7 @@ class Run:
 
     def remove_if_unused(self) -> None:
         """Take the folder away again when a command ended before it wrote anything worth keeping."""
-        if {path.name for path in self.folder.glob("**/*") if path.is_file()} <= {self.command.name}:
+        if {path.name for path in self.folder.glob("**/*") if path.is_file()} <= {self.command.name, self.config.name}:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def mark_done(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.errors import UserError
+from zoo.recipes import Stage
 from zoo.request import Request, read_request
 from zoo.runs import VARIABLE, Run, find_run, new_run, newest_checkpoint
 from zoo.stages import check_stage_options, stage_arguments
@@ -145,6 +146,8 @@ def _fit_stages(request: Request, run: Run) -> int:
     pending = [stage for stage in stages if not run.stage(stage.name).done]
     if not pending:
         raise UserError(f"all stages of {run.folder} have ended; there is nothing to go on with.")
+    for stage in pending:  # a mistake in the last stage is told now, not after days of training
+        _check(request, stage, run)
     for stage in pending:
         number = stages.index(stage)
         here = run.stage(stage.name)
@@ -184,6 +187,15 @@ def _run(
     finally:
         finish_wandb()
     return 0
+
+
+def _check(request: Request, stage: Stage, run: Run) -> None:
+    from zoo.training.cli import ZooCLI
+
+    try:
+        ZooCLI(stage_arguments(request, stage), run, request.model, only_parse=True)
+    except UserError as error:
+        raise UserError(f"stage {stage.name}: {error}") from error
 
 
 def _with_named_checkpoint(arguments: Sequence[str], model: str) -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
+import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -50,6 +52,7 @@ _NOISE = (
     ".*The number of training batches.*is smaller than the logging interval.*",
     ".*in eval mode at the start of training.*",
     ".*treespec, LeafSpec.*",
+    ".*callbacks used to create the checkpoint need to be provided.*",
     ".*Checkpoint directory.*",
     ".*The dirpath has changed.*",
     ".*resuming from a checkpoint that ended before the epoch ended.*",
@@ -61,6 +64,10 @@ _NOISE = (
 
 class _Refused(SystemExit):
     """A complaint on its way out: jsonargparse collects ordinary exceptions into a longer text, but not this."""
+
+
+class _Parsed(Exception):
+    """The arguments are good, and that was all that was asked."""
 
 
 class _Parser(LightningArgumentParser):
@@ -106,6 +113,11 @@ class ZooCLI(LightningCLI):
         start_from: A checkpoint whose weights ``fit`` starts from, or which another verb uses; ``weights`` in the
             arguments goes before it.
         report: Whether ``fit`` ends with the test and its table.
+        only_parse: Stop when the arguments have been found good.
+
+    Raises:
+        UserError: The arguments cannot be used.
+        Interrupted: Training was stopped, and can be resumed.
     """
 
     def __init__(
@@ -117,11 +129,15 @@ class ZooCLI(LightningCLI):
         logger: str = "wandb",
         start_from: str | Path | None = None,
         report: bool = True,
+        only_parse: bool = False,
     ) -> None:
         self.run, self.model_name = run, model_name
-        self.wished_logger, self.start_from, self.report = logger, start_from, report
+        self.wished_logger, self.start_from, self.report, self.only_parse = logger, start_from, report, only_parse
         _quieten()
-        arguments = _with_constructor_arguments(list(arguments))
+        with tempfile.TemporaryDirectory() as folder, contextlib.suppress(_Parsed):
+            self._parse_and_go(_with_constructor_arguments(list(arguments), Path(folder)))
+
+    def _parse_and_go(self, arguments: list[str]) -> None:
         _Parser.given, _Parser.classes = tuple(arguments), _classes(arguments)
         super().__init__(
             LightningModule,
@@ -155,6 +171,8 @@ class ZooCLI(LightningCLI):
             self.config = parser.parse_args(args)
         except _Refused as refused:
             raise UserError(str(refused.code)) from None
+        if self.only_parse:
+            raise _Parsed
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: the checkpoint's constructor arguments were put before the person's flags, which win."""
@@ -188,7 +206,7 @@ class ZooCLI(LightningCLI):
         if settings.get("enable_progress_bar") is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
             own.append(Progress())
         if self.subcommand == "fit":
-            own.append(self.stop)
+            own += [_Announcer(self), self.stop]
             if settings.get("enable_checkpointing") is not False:
                 if not any(isinstance(each, ModelCheckpoint) for each in callbacks):
                     own.append(self._best())
@@ -233,14 +251,15 @@ class ZooCLI(LightningCLI):
 
     # Before and after
 
-    def before_fit(self) -> None:
-        """Write the configuration down, and say what is about to happen."""
+    def announce(self) -> None:
+        """Write the configuration down, and say what is about to happen; called when the data is there."""
+        if not self.trainer.is_global_zero:
+            return
         self._write_config()
-        if self.trainer.is_global_zero:
-            count = sum(each.numel() for each in self.model.parameters() if each.requires_grad)
-            data = type(self.datamodule).__name__
-            where = self.trainer.strategy.root_device.type
-            print(f"{self.model_name}: {count / 1e6:.2f} M parameters on {where}, data {data}, run {self.run.folder}")
+        count = sum(each.numel() for each in self.model.parameters() if each.requires_grad)
+        data = type(self.datamodule).__name__
+        where = self.trainer.strategy.root_device.type
+        print(f"{self.model_name}: {count / 1e6:.2f} M parameters on {where}, data {data}, run {self.run.folder}")
 
     def after_fit(self) -> None:
         """Test the best checkpoint, set it beside the baseline, and say where everything lies."""
@@ -285,8 +304,6 @@ class ZooCLI(LightningCLI):
             print_places({"panel": self.pictures.latest})
 
     def _write_config(self) -> None:
-        if not self.trainer.is_global_zero:
-            return
         text = self._parser(self.subcommand).dump(self.options, skip_none=False, skip_link_targets=False)
         values = yaml.safe_load(text)
         for key in ("about", "ckpt_path", "weights", "config"):
@@ -294,6 +311,18 @@ class ZooCLI(LightningCLI):
         self.run.config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
         for logger in self.trainer.loggers:
             logger.log_hyperparams({"model_name": self.model_name, **values})
+
+
+class _Announcer(Callback):
+    """Speaks when the data is ready: before that, a missing data set may still end the run."""
+
+    def __init__(self, cli: ZooCLI) -> None:
+        self.cli = cli
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Announce a training run, once."""
+        if stage == "fit":
+            self.cli.announce()
 
 
 def _quieten() -> None:
@@ -308,12 +337,14 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 
-def _with_constructor_arguments(arguments: list[str]) -> list[str]:
+def _with_constructor_arguments(arguments: list[str], folder: Path) -> list[str]:
     """Put the constructor arguments that a checkpoint was trained with before the person's flags, which win."""
     path = _value_of("--ckpt_path", arguments)
     if path is None:
         return arguments
     checkpoint = read_checkpoint(path)
+    if Path(path).suffix != ".ckpt":
+        raise UserError(f"{path} holds weights alone, nothing to go on training from; start from them by --weights.")
     wanted = _classes(arguments).get("model")
     if wanted and checkpoint.class_path and _same_class(wanted, checkpoint.class_path) is False:
         raise UserError(f"{path} holds weights of {checkpoint.class_path}, not of {wanted}.")
@@ -323,8 +354,9 @@ def _with_constructor_arguments(arguments: list[str]) -> list[str]:
     place = 1
     while place + 1 < len(arguments) and arguments[place] == "--config":
         place += 2
-    inline = yaml.safe_dump({"model": model}, default_flow_style=True, width=10**9).strip()
-    return [*arguments[:place], "--config", inline, *arguments[place:]]
+    file = folder / "from_checkpoint.yaml"
+    file.write_text(yaml.safe_dump({"model": model}), encoding="utf-8")
+    return [*arguments[:place], "--config", str(file), *arguments[place:]]
 
 
 def _same_class(one: str, other: str) -> bool:

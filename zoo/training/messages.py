@@ -34,6 +34,9 @@ def plain_complaint(message: str, arguments: Sequence[str], options: Iterable[st
     required = re.search(r"required: (?:\w+\.)?(model|data)\b", message)
     if required:
         return f"{verb}: which {required[1]}? --{required[1]} NAME. (python -m zoo {verb} --help shows examples)"
+    missing = re.search(r"required: ([\w.]+)", message)
+    if missing:
+        return f"{_option_of_class(missing[1], classes)} VALUE is missing."
     lacks = re.search(r"argument (\S+): expected .*argument", message)
     if lacks:
         return f"{lacks[1]} lacks its value."
@@ -84,6 +87,13 @@ def _init_options(classes: dict[str, str]) -> list[str]:
             continue
         options += [f"--{group}.{each}" for each in parameters]
     return options
+
+
+def _option_of_class(name: str, classes: dict[str, str]) -> str:
+    """The option for a constructor argument whose class the parser did not say."""
+    last = name.rpartition(".")[2]
+    own = [each for each in _init_options(classes) if each.endswith(f".{last}")]
+    return own[0] if own else f"--{name}"
 
 
 def _as_given(key: str, arguments: Sequence[str]) -> str:

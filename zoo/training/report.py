@@ -55,7 +55,7 @@ def print_metrics(
         table.add_column("baseline", justify="right")
     table.add_column("better is", style="dim")
     for key, value in ours.items():
-        if key.startswith("loss_") or (baseline and key == "loss"):
+        if key == "loss" or key.startswith("loss_"):
             continue
         row = [key, f"{value:.4g}"]
         if baseline:
