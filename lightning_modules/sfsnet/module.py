@@ -15,7 +15,7 @@ from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.baseline import mean_over_data
 from lightning_modules.sfsnet.network import SfSNetNetwork, SkipNet
 from zoo.imaging import display, linear_to_srgb, srgb_to_linear
-from zoo.metrics import Keyed, MaskedPSNR, MaskedSSIM, NormalError, ScaleInvariantMSE
+from zoo.metrics import Keyed, MaskedPSNR, MaskedSSIM, NormalError, NormalsWithin, ScaleInvariantMSE
 from zoo.render.sh import ambient_light, directional_light, light_to_sfsnet, sfsnet_to_light, shade
 
 __all__ = ["SfSNet"]
@@ -138,9 +138,9 @@ class SfSNet(ZooModule):
             {
                 "normal_mean": Keyed(NormalError("mean"), "normal"),
                 "normal_std": Keyed(NormalError("std"), "normal"),
-                "normal_below_20": Keyed(NormalError(20.0), "normal"),
-                "normal_below_25": Keyed(NormalError(25.0), "normal"),
-                "normal_below_30": Keyed(NormalError(30.0), "normal"),
+                "normal_within_20": Keyed(NormalsWithin(20), "normal"),
+                "normal_within_25": Keyed(NormalsWithin(25), "normal"),
+                "normal_within_30": Keyed(NormalsWithin(30), "normal"),
                 "albedo_si_mse": Keyed(ScaleInvariantMSE(), "albedo"),
                 "shading_si_mse": Keyed(ScaleInvariantMSE(), "shading"),
                 "recon_psnr": Keyed(MaskedPSNR(), "reconstruction", target="image"),

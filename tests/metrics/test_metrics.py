@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torchmetrics import MetricCollection
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from zoo.metrics import Keyed, MaskedPSNR, MaskedSSIM, NormalError, ScaleInvariantMSE, angular_error
+from zoo.metrics import Keyed, MaskedPSNR, MaskedSSIM, NormalError, NormalsWithin, ScaleInvariantMSE, angular_error
 
 
 def normals(*degrees: float) -> torch.Tensor:
@@ -22,9 +22,9 @@ def normals(*degrees: float) -> torch.Tensor:
 
 def test_normal_error_by_hand() -> None:
     preds, target = normals(0, 10, 22, 28), normals(0, 0, 0, 0)
-    expected = {"mean": 15.0, "std": math.sqrt((225 + 25 + 49 + 169) / 4), 20: 50.0, 25: 75.0, 30: 100.0}
-    for statistic, value in expected.items():
-        metric = NormalError(statistic)
+    std = math.sqrt((225 + 25 + 49 + 169) / 4)
+    expected = {NormalError("mean"): 15.0, NormalError("std"): std, NormalsWithin(20): 50.0, NormalsWithin(25): 75.0}
+    for metric, value in expected.items():
         metric.update(preds, target)
         assert metric.compute().item() == pytest.approx(value, rel=1e-5)
 

@@ -3,6 +3,6 @@
 from zoo.metrics.image import MaskedPSNR, MaskedSSIM
 from zoo.metrics.intrinsic import ScaleInvariantMSE
 from zoo.metrics.keyed import Keyed
-from zoo.metrics.normals import NormalError, angular_error
+from zoo.metrics.normals import NormalError, NormalsWithin, angular_error
 
-__all__ = ["Keyed", "MaskedPSNR", "MaskedSSIM", "NormalError", "ScaleInvariantMSE", "angular_error"]
+__all__ = ["Keyed", "MaskedPSNR", "MaskedSSIM", "NormalError", "NormalsWithin", "ScaleInvariantMSE", "angular_error"]

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-Statistic = Literal["mean", "std"]
 
 
 class NormalError(Metric):
@@ -17,12 +16,12 @@ class NormalError(Metric):
     angle = arccos(n . n'), both normalised; the statistic is taken over pixels, not over per-picture means.
 
     Args:
-        statistic: ``"mean"`` or ``"std"`` in degrees, or a number of degrees: then the share of pixels below it, in per cent.
+        statistic: ``"mean"`` or ``"std"``, both in degrees.
 
     Shapes:
         preds, target (B,3,H,W), any length above zero; mask (B,1,H,W), pixels above 0.5 count.
 
-    Source: the Photoface protocol as SfSNet (CVPR 2018) reports it: mean, standard deviation, share under 20, 25, 30 degrees.
+    Source: the Photoface protocol as SfSNet (CVPR 2018) reports it.
 
     Example:
         >>> up, tilted = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 3.0**0.5, 1.0])
@@ -33,39 +32,69 @@ class NormalError(Metric):
     """
 
     full_state_update = False
+    higher_is_better = False
     count: Tensor
     total: Tensor
     squares: Tensor
-    below: Tensor
 
-    def __init__(self, statistic: Statistic | float = "mean", **kwargs: Any) -> None:
+    def __init__(self, statistic: Literal["mean", "std"] = "mean", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(statistic, str) and statistic not in ("mean", "std"):
-            raise ValueError(f"statistic must be 'mean', 'std' or a number of degrees, not {statistic!r}")
+        if statistic not in ("mean", "std"):
+            raise ValueError(f"statistic must be 'mean' or 'std', not {statistic!r}")
         self.statistic = statistic
-        for name in ("count", "total", "squares", "below"):
+        for name in ("count", "total", "squares"):
             self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, preds: Tensor, target: Tensor, mask: Tensor | None = None) -> None:
         """Take in one batch."""
-        angle = angular_error(preds, target)
-        if mask is not None:
-            angle = angle[mask[:, 0] > 0.5]
-        angle = angle.double()
+        angle = _valid_angles(preds, target, mask)
         self.count += angle.numel()
         self.total += angle.sum()
         self.squares += angle.square().sum()
-        if not isinstance(self.statistic, str):
-            self.below += (angle < self.statistic).sum()
 
     def compute(self) -> Tensor:
-        """Degrees, or per cent of pixels; NaN where no pixel was valid."""
+        """Degrees; NaN where no pixel was valid."""
         mean = self.total / self.count
         if self.statistic == "mean":
             return mean.float()
-        if self.statistic == "std":
-            return (self.squares / self.count - mean.square()).clamp_min(0).sqrt().float()
-        return (100 * self.below / self.count).float()
+        return (self.squares / self.count - mean.square()).clamp_min(0).sqrt().float()
+
+
+class NormalsWithin(Metric):
+    """Share of valid pixels whose normal is off by less than some degrees, in per cent.
+
+    Args:
+        degrees: The threshold; SfSNet (CVPR 2018) reports 20, 25 and 30.
+
+    Shapes:
+        preds, target (B,3,H,W), any length above zero; mask (B,1,H,W), pixels above 0.5 count.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+    count: Tensor
+    within: Tensor
+
+    def __init__(self, degrees: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.degrees = degrees
+        for name in ("count", "within"):
+            self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor, mask: Tensor | None = None) -> None:
+        """Take in one batch."""
+        angle = _valid_angles(preds, target, mask)
+        self.count += angle.numel()
+        self.within += (angle < self.degrees).sum()
+
+    def compute(self) -> Tensor:
+        """Per cent; NaN where no pixel was valid."""
+        return (100 * self.within / self.count).float()
+
+
+def _valid_angles(preds: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+    angle = angular_error(preds, target)
+    return (angle if mask is None else angle[mask[:, 0] > 0.5]).double()
 
 
 def angular_error(preds: Tensor, target: Tensor) -> Tensor:
