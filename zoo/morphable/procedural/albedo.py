@@ -13,7 +13,7 @@ from zoo.morphable.procedural.mesh import LABELS, Head, brow_weight, hair_weight
 Array = NDArray[np.float64]
 
 COMPONENTS = 80
-DRAWS = 420
+DRAWS = 320
 LOW, HIGH = 0.005, 0.95
 """Linear reflectance that nothing falls below or rises above."""
 
@@ -109,6 +109,8 @@ class _Painter:
         tone = float(np.clip(rng.normal(0.52, 0.235), 0.0, 1.0))
         redness, yellow = rng.normal(0, 1, 2)
         skin = _DARK + tone * (_FAIR - _DARK)
+        # between the extremes skin is more golden than a mixture of them
+        skin = skin * (1.0 - 4.0 * tone * (1.0 - tone) * np.array([0.0, 0.06, 0.13]))
         skin = skin * np.array([1.0 + 0.02 * redness, 1.0 - 0.022 * redness, 1.0 - 0.04 * yellow - 0.015 * redness])
         strength = (0.35 + 0.65 * tone) * np.exp(rng.normal(0, 0.2))
         colour = np.tile(skin, (n, 1))
@@ -121,10 +123,10 @@ class _Painter:
         spots = np.clip(self._noise(rng, 2) - 0.8, 0, 1.2) * (0.3 + 0.7 * np.clip(self.blood, 0, 1))
         colour *= 1.0 - 0.18 * freckles * spots[:, None] * np.array([0.7, 1.0, 1.1])
         # hair: scalp, brows, beard
-        shade = float(np.clip(rng.normal(0.85, 0.6) * (0.45 + 0.55 * tone), 0.0, 3.0))
+        shade = float(np.clip(rng.normal(0.8, 0.7) * (0.45 + 0.55 * tone), 0.0, 3.0))
         hair = np.array([np.interp(shade, np.arange(len(_HAIR)), _HAIR[:, channel]) for channel in range(3)])
         hair = hair * np.array([1.0 + 0.06 * rng.normal(), 1.0, 1.0])
-        cover = hair_weight(head.bare, float(rng.normal(0, 3.5))) * (head.hair > 0)
+        cover = hair_weight(head.bare, float(rng.normal(0, 1.5))) * (head.hair > 0)
         density = float(np.clip(rng.normal(0.94, 0.12), 0.0, 1.0))
         strands = 1.0 + 0.16 * self._noise(rng, 3)
         colour = _over(colour, hair * strands[:, None], density * cover)

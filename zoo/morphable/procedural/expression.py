@@ -59,7 +59,7 @@ class _Moves:
         column = np.arange(len(head.skin.mouth)) % mouth.SECTORS
         ring = np.arange(len(head.skin.mouth)) // mouth.SECTORS
         height = np.sin(mouth.angles()[column])
-        around = ramp(height, 0.22, -0.22)
+        around = ramp(height, 0.7, -0.7)
         share = ramp(ring / mouth.RED_RING, 0.0, 1.0)
         lower[head.skin.mouth] += share * (around - lower[head.skin.mouth])
         lower[head.skin.mouth[-1]] = 0.5
@@ -124,9 +124,9 @@ class _Moves:
         about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
         moved[ball] = offset @ (about_y @ about_x).T - offset
         if down > 0:
-            moved += self.lids(k, replace(eye.OPEN, upper=2.6, lower=5.6, fold=0.7))
+            moved += self.lids(k, replace(eye.OPEN, upper=2.2, lower=5.4, fold=0.7))
         elif down < 0:
-            moved += self.lids(k, replace(eye.OPEN, upper=6.9, lower=4.2, fold=0.9))
+            moved += self.lids(k, replace(eye.OPEN, upper=6.2, lower=4.2, fold=0.9))
         return moved
 
     def paired(self) -> Iterator[tuple[str, Array]]:
@@ -152,7 +152,7 @@ class _Moves:
             side * (5.0 * corner + 2.5 * wide), 7.0 * corner + 3.0 * bulge + 1.6 * apple, -4.5 * corner + 3.2 * bulge - 1.4 * crease
         )
         thin = self.red * window(ax, 0, 20, 8)
-        smile += self.field(0, 0.9 * thin * (0.5 - self.lower), -1.2 * thin)
+        smile += self.field(0, 0.9 * thin * (0.5 - self.lower) * ramp(np.abs(y + 70), 0.5, 4), -1.2 * thin)
         yield "mouthSmile", smile
         yield "mouthFrown", self.field(side * 1.0 * corner, -6.5 * corner - 1.5 * wide, -1.2 * corner)
         yield "mouthDimple", self.field(side * 3.5 * corner, 1.0 * corner, -3.5 * corner + 1.5 * bump(ax, y, (36, -66), (6, 9)) * front)

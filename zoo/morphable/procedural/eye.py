@@ -40,18 +40,20 @@ class Lids:
         lower: The same downwards.
         squint: Millimetres that the lower lid's skin bunches up.
         fold: How deep the crease over the upper lid is, 1 as in the mean.
+        over: Millimetres that the upper margin stands out further, to close over the lower one.
     """
 
-    upper: float = 5.2
-    lower: float = 5.3
+    upper: float = 4.6
+    lower: float = 5.2
     squint: float = 0.0
     fold: float = 1.0
+    over: float = 0.0
 
 
 OPEN = Lids()
-CLOSED = replace(OPEN, upper=-4.3, lower=3.9, fold=0.35)
-WIDE = replace(OPEN, upper=7.0, lower=6.0, fold=0.7)
-SQUINT = replace(OPEN, upper=4.2, lower=2.4, squint=1.6)
+CLOSED = replace(OPEN, upper=-4.5, lower=3.7, fold=0.35, over=0.7)
+WIDE = replace(OPEN, upper=6.6, lower=6.0, fold=0.7)
+SQUINT = replace(OPEN, upper=3.7, lower=2.6, squint=1.6)
 
 
 def border() -> Array:
@@ -95,7 +97,7 @@ def eyelids(surface: HeightMap, lids: Lids = OPEN) -> Array:
         # the crease: a groove over the upper lid with a soft fold hanging into it; a faint one below
         z += lids.fold * over * (1.15 * _peak(share, 0.47, 0.13) - 1.5 * _peak(share, 0.665, 0.055))
         z += under * (-0.5 * _peak(share, 0.5, 0.08) + (0.35 + lids.squint) * _peak(share, 0.72, 0.12))
-        z += 0.35 * (share > 0.99)
+        z += 0.35 * (share > 0.99) + lids.over * over * ramp(np.array(share), 0.6, 0.95)
         rings.append(np.stack([x, y, np.maximum(z, lid_sphere(x, y, RADIUS + 0.75))], -1))
     middle = np.array([CENTRE[0], inner[:, 1].mean()])
     for share in _POCKET:

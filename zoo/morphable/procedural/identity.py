@@ -89,8 +89,8 @@ def _whole_face(head: Head) -> Iterator[Trait]:
     yield trait("skull width", 0.035 * x * (1 - 0.4 * front * ramp(y, 20, -60)), zero, zero, 0.3, 0.2)
     yield trait("skull length", zero, zero, 0.04 * np.minimum(z, 20), 0.3, 0.2)
     yield trait("skull height", zero, 0.05 * np.clip(y - 25, 0, None), zero, 0.3)
-    yield trait("face length", zero, 0.045 * below, zero, 0.7, 0.3)
-    yield trait("face width", 0.045 * x * window(y, -130, 20, 40) * front, zero, zero, 0.1, 0.3, 0.5)
+    yield trait("face length", zero, 0.04 * below, zero, 0.7, 0.3)
+    yield trait("face width", 0.04 * x * window(y, -130, 20, 45) * front, zero, zero, 0.1, 0.3, 0.5)
     yield trait("face depth", zero, zero, 2.6 * front * window(y, -130, 40, 40) * np.exp(-((x / 45) ** 2)), 0.2, 0.2)
     yield trait("forehead slope", zero, zero, -2.6 * ramp(y, 15, 75) * ramp(z, 0, 70) * np.exp(-((x / 60) ** 2)), 0, 0.5)
     yield trait("forehead height", zero, 3.0 * window(y, 45, 75, 30) * ramp(z, 20, 60), zero, 0.3)
@@ -98,13 +98,13 @@ def _whole_face(head: Head) -> Iterator[Trait]:
     yield trait("occiput", zero, zero, -3.5 * bump(ax, y, (0, 15), (45, 35)) * ramp(z, -20, -70))
     yield trait("crown", zero, 3.0 * bump(x, z, (0, -40), (45, 30)) * ramp(y, 40, 90), zero)
     yield trait("temple width", side * 1.8 * bump(z, y, (42, 20), (20, 22)) * ramp(ax, 25, 50), zero, zero, 0, 0, 0.4)
-    yield trait("prognathism", zero, zero, 2.4 * bump(ax, y, (0, -66), (32, 20)) * front)
+    yield trait("prognathism", zero, zero, 1.8 * bump(ax, y, (0, -66), (32, 20)) * front)
     yield trait("lower face", zero, zero, 2.4 * ramp(y, -35, -105) * front * window(y, -130, 0, 12), 0, 0.3)
     neck = ramp(y, -105, -135)
     yield trait("neck width", 0.085 * x * neck, zero, 0.05 * z * neck, 0.1, 0.6, 0.55)
     yield trait("neck tilt", zero, zero, 0.09 * np.clip(y + 105, None, 0))
-    throat = bump(ax, y, (0, -122), (32, 14)) * ramp(z, 5, 35)
-    yield trait("double chin", zero, -4.2 * throat, 2.5 * throat, 0, 0, 0.8)
+    throat = bump(ax, y, (0, -122), (36, 18)) * ramp(z, 5, 35)
+    yield trait("double chin", zero, -3.2 * throat, 2.0 * throat, 0, 0, 0.8)
     yield trait("larynx", zero, zero, 1.4 * bump(ax, y, (0, -146), (8, 9)) * ramp(z, 5, 25), 0, 0.7)
     # soft fullness of cheeks and jaw
     cheek = bump(ax, y, (46, -50), (17, 22)) * ramp(z, 5, 45)
@@ -117,10 +117,10 @@ def _whole_face(head: Head) -> Iterator[Trait]:
     yield trait("cheekbone width", side * 2.4 * bone, zero, 0.6 * bone, 0, 0.2)
     yield trait("cheekbone height", zero, 2.2 * bump(ax, y, (50, -22), (16, 12)) * front, zero)
     jaw = bump(z, y, (20, -80), (30, 20)) * ramp(ax, 18, 42)
-    yield trait("jaw width", side * 3.2 * jaw, zero, zero, 0, 0.5, 0.4)
-    yield trait("jaw angle", zero, -3.5 * bump(z, y, (12, -84), (20, 15)) * ramp(ax, 25, 42), zero, 0.2, 0.4)
-    line = window(y, -118, -92, 10) * front
-    yield trait("jaw taper", -0.07 * x * line, zero, zero, 0, -0.4, -0.2)
+    yield trait("jaw width", side * 2.7 * jaw, zero, zero, 0, 0.5, 0.4)
+    yield trait("jaw angle", zero, -2.6 * bump(z, y, (12, -84), (24, 20)) * ramp(ax, 25, 42), zero, 0.2, 0.4)
+    line = ramp(y, -45, -110) * ramp(y, -150, -115) * ramp(z, -10, 60)
+    yield trait("jaw taper", -0.06 * x * line, zero, zero, 0, -0.4, -0.2)
 
 
 def _features(head: Head) -> Iterator[Trait]:
@@ -137,7 +137,7 @@ def _features(head: Head) -> Iterator[Trait]:
     # chin
     chin = bump(ax, y, (0, -104), (18, 12)) * front
     yield trait("chin forward", zero, zero, 2.8 * chin, 0, 0.4)
-    yield trait("chin width", x * 0.10 * window(y, -122, -94, 10) * front * np.exp(-((x / 32) ** 2)), zero, zero, 0, 0.5)
+    yield trait("chin width", x * 0.08 * window(y, -118, -98, 20) * front * np.exp(-((x / 32) ** 2)), zero, zero, 0, 0.5)
     yield trait("chin height", zero, -2.8 * ramp(y, -84, -112) * front * np.exp(-((x / 45) ** 2)), zero, 0.4, 0.3)
     cleft = bump(ax, y, (0, -104), (2.6, 6)) * front
     yield trait("chin cleft", zero, zero, -0.7 * cleft + 0.25 * bump(ax, y, (9, -104), (6, 7)) * front, 0, 0.3)
@@ -147,7 +147,7 @@ def _features(head: Head) -> Iterator[Trait]:
     yield trait("brow ridge", zero, -0.7 * brow, 1.9 * brow, 0, 0.7)
     yield trait("glabella", zero, zero, 1.3 * bump(ax, y, (0, 22), (11, 9)) * front, 0, 0.5)
     yield trait("brow height", zero, 1.9 * window(y, 12, 34, 10) * bump(ax, y, (32, 20), (24, 40)) * front, zero, 0.1, -0.5)
-    yield trait("brow slant", zero, 1.5 * (ax - 30) / 14 * window(y, 13, 32, 9) * window(ax, 8, 58, 8) * front, zero)
+    yield trait("brow slant", zero, 0.9 * (ax - 30) / 14 * window(y, 13, 32, 12) * window(ax, 8, 58, 8) * front, zero)
     socket = bump(ax, y, (32, 0), (26, 20)) * front
     yield trait("eye spacing", side * 1.6 * socket, zero, zero, 0.3, 0.1)
     yield trait("eye height", zero, 1.4 * socket, zero)
@@ -178,7 +178,7 @@ def _features(head: Head) -> Iterator[Trait]:
     yield trait("columella", zero, -1.2 * bump(ax, y, (0, -46), (4.5, 5)) * ramp(z, 104, 112), zero)
     yield trait("nose base depth", zero, zero, 1.0 * low * ramp(z, 118, 104))
     # mouth
-    lipband = window(y, -84, -58, 7) * front * np.exp(-((x / 40) ** 4))
+    lipband = window(y, -76, -65, 20) * front * np.exp(-((x / 42) ** 2))
     yield trait("mouth width", x * 0.075 * lipband, zero, zero, 0.2, 0.3)
     yield trait("mouth height", zero, 1.5 * window(y, -82, -60, 14) * np.exp(-((x / 38) ** 2)) * front, zero)
     upper = bump(ax, y, (0, -64), (16, 4)) * front
@@ -215,9 +215,9 @@ def _features(head: Head) -> Iterator[Trait]:
     ):
         yield Trait(name, size * where[:, None] * out, 0.0, -0.4 if name == "hair volume" else 0.0)
     waves = np.sin(0.22 * x + 0.4) * np.sin(0.2 * y + 0.17 * z)
-    yield Trait("hair waves", 1.0 * (head.hair * waves)[:, None] * out)
+    yield Trait("hair waves", 0.7 * (head.hair * waves)[:, None] * out)
     waves = np.sin(0.31 * z + 0.13 * x) * np.cos(0.24 * y)
-    yield Trait("hair tufts", 0.8 * (head.hair * waves)[:, None] * out)
+    yield Trait("hair tufts", 0.6 * (head.hair * waves)[:, None] * out)
 
 
 def _lids(head: Head) -> Iterator[Trait]:
@@ -243,7 +243,7 @@ def _lids(head: Head) -> Iterator[Trait]:
         size[ids] = 0.03 * offset * follow
         size[head.part == part] = 0.03 * (p[head.part == part] - centre)
         turned = np.stack([-offset[:, 1], offset[:, 0], 0 * offset[:, 0]], -1)
-        slant[ids] = 0.045 * side * turned * follow
+        slant[ids] = 0.035 * side * turned * follow
         width[ids, 0] = 0.035 * offset[:, 0] * follow[:, 0] * ramp(np.abs(offset[:, 0]), 6, 14)
     yield Trait("eye size", size, 0.3)
     yield Trait("eye slant", slant, 0.0, -0.2)

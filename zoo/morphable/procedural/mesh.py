@@ -114,7 +114,7 @@ def brow_weight(points: Array, lift: float = 0.0, thick: float = 1.0, arch: floa
 def hair_weight(points: Array, recede: float = 0.0) -> Array:
     """How much of the scalp's hair lies at (N,3) places: (N,); ``recede`` moves the hairline up, in millimetres."""
     y, z = points[:, 1], points[:, 2]
-    return ramp(y - _hairline(points) - recede * ramp(z, 20, 50), -3.5, 4.5)
+    return ramp(y - _hairline(points) - recede * ramp(z, 20, 50), -5.5, 7.0)
 
 
 def hair_depth(points: Array) -> Array:

@@ -20,7 +20,7 @@ SOURCE = np.array([0.0, -31.0, 72.0])
 """The point behind the nose that its lower half is seen from; the upper half is seen from the line above it."""
 
 _RIDGE = PchipInterpolator([-60, -38, -30, -18, -5, 5, 14, 24], [118.0, 122.5, 120.3, 114.0, 106.7, 102.4, 101.3, 96.0])
-_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [7.0, 6.8, 6.2, 5.5, 5.5, 8.0, 14.0])
+_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [6.0, 5.6, 5.3, 5.3, 5.5, 8.0, 14.0])
 
 
 def raise_nose(points: Array, surface: HeightMap) -> Array:
@@ -64,15 +64,15 @@ def solid(points: Array, surface: HeightMap) -> Array:
     slope = np.sqrt(1.0 + (np.minimum(x, 16.0) / half) ** 2)
     bridge = (_RIDGE(np.clip(y, -60, 24)) - half * (slope - 1.0) * 1.75 - z) / (0.6 + 0.6 * slope)
     bridge -= 9.0 * ramp(y, -34, -47) + 6.0 * ramp(y, 16, 30) + 9.0 * ramp(x, 11, 19)
-    tip = _ellipsoid(x, y, z, (1.8, -38.4, 114.5), (8.0, 8.4, 12.6))
-    wing = _ellipsoid(x, y, z, (11.0, -42.4, 107.0), (6.2, 6.3, 10.6))
-    column = _ellipsoid(x, y, z, (0.0, -43.5, 112.0), (3.4, 5.0, 11.5))
+    tip = _ellipsoid(x, y, z, (1.4, -38.2, 114.5), (7.6, 8.4, 12.8))
+    wing = _ellipsoid(x, y, z, (11.0, -41.3, 106.6), (6.1, 5.9, 10.4))
+    column = _ellipsoid(x, y, z, (0.0, -43.6, 112.0), (3.0, 5.0, 11.5))
     nose = smooth_max(bridge, tip, 5.0)
     nose = smooth_max(nose, wing, 3.0)
     nose = smooth_max(nose, column, 2.5)
     whole = smooth_max(face, nose, 3.4 + 3.0 * ramp(y, -34, -20))
     # the groove behind the wing, and the nostril: a slanted egg cut from below
-    nostril = _ellipsoid(x + 0.28 * (z - 112.0), y, z, (7.2, -49.0, 110.8), (2.8, 4.4, 4.6))
+    nostril = _ellipsoid(x + 0.28 * (z - 112.0), y, z, (6.9, -48.0, 110.8), (2.7, 4.2, 4.6))
     return smooth_min(whole, -nostril, 1.3)
 
 

@@ -22,6 +22,8 @@ from zoo.morphable.procedural.skull import LAST, sphere_chart
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+_RIM = 400
+
 
 @dataclass(frozen=True)
 class Skin:
@@ -199,13 +201,15 @@ def _spread(fixed: Array, rings: list[Array], bare: HeightMap) -> tuple[Array, A
     They keep out of the rings (in the chart), with room to spare: the rings' edges must be edges of the triangulation.
     """
     rng = np.random.default_rng(20)
-    t = np.concatenate([rng.uniform(0.0, LAST + 1.0, 22000), rng.uniform(5.5, 17.0, 42000)])
-    theta = np.concatenate([rng.uniform(0.0, np.pi, 22000), rng.uniform(0.0, 1.3, 42000)])
+    t = np.concatenate([np.full(_RIM, float(LAST)), rng.uniform(0.0, LAST + 1.0, 22000), rng.uniform(5.5, 17.0, 42000)])
+    theta = np.concatenate([np.linspace(0.06, np.pi - 0.06, _RIM), rng.uniform(0.0, np.pi, 22000), rng.uniform(0.0, 1.3, 42000)])
     place = _head(t, theta, bare)
     chart = sphere_chart(t, theta)
     inside = np.any([_enclosed(chart, ring, 1.07) for ring in rings], axis=0)
     wanted = spacing(place)
-    alive = ~inside & (place[:, 0] > 0.45 * wanted)
+    # the rim of the neck's cut is a row of points of its own
+    rim = np.arange(len(t)) < _RIM
+    alive = (rim | (t < LAST - 0.3) | ((t > LAST + 0.12) & (t < LAST + 0.9))) & ~inside & (place[:, 0] > 0.45 * wanted)
     near_fixed, _ = cKDTree(fixed).query(place)
     alive &= near_fixed > 0.78 * wanted
     tree = cKDTree(place)
