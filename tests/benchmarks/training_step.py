@@ -23,6 +23,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 import zoo
 from zoo.cards import load_card
@@ -78,7 +79,7 @@ def main() -> None:
             default_root_dir=folder,
         )
         seed_everything(0, verbose=False)
-        trainer.fit(zoo.create(card.name, **arguments), train_dataloaders=batches)
+        trainer.fit(zoo.create(card.name, **arguments), train_dataloaders=DataLoader(batches, batch_size=None))
     ratios = [lightning / bare for lightning, bare in turns.pairs]
     lightning, bare = (1000 * statistics.median(each) / options.block for each in zip(*turns.pairs, strict=True))
     shape = tuple(batches[0]["image"].shape)
