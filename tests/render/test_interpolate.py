@@ -68,6 +68,24 @@ def test_gradients_only_where_asked() -> None:
     torch.testing.assert_close(weights.sum(1), (face_ids >= 0).float())
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_attributes_of_another_type_and_layout(dtype: torch.dtype) -> None:
+    screen, triangles = soup(3)
+    face_ids = rasterize(screen, triangles, 21, 30)
+    values = torch.rand(1, 4, screen.shape[1])
+    pictures, gradients = [], []
+    for attributes in (values.to(dtype), values):
+        points, rows = screen.clone().requires_grad_(), attributes.requires_grad_()
+        image, _, _ = interpolate(points, triangles, face_ids, rows.mT)
+        image.square().sum().backward()
+        pictures.append(image)
+        gradients += [points.grad, rows.grad]
+    assert gradients[1].dtype == dtype
+    torch.testing.assert_close(*pictures, atol=0.01, rtol=0, check_dtype=False)
+    for found, expected in zip(gradients[:2], gradients[2:], strict=True):
+        assert (found - expected).norm() < 0.01 * expected.norm()
+
+
 def test_background_is_zero_and_an_empty_picture_works() -> None:
     screen, triangles = soup(4)
     screen.requires_grad_()

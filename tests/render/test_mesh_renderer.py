@@ -112,6 +112,17 @@ def test_autocast_does_not_blur_the_picture() -> None:
     assert torch.equal(cast["face_ids"], plain["face_ids"])
 
 
+def test_inference_mode_draws_the_same() -> None:
+    """Lightning validates and predicts in it; tensors made there count no versions."""
+    vertices, triangles = sphere(2)
+    camera, renderer = PerspectiveCamera.from_fov(30, 24, 24), MeshRenderer(soft=True)
+    expected = renderer(vertices, triangles, vertices, camera)
+    with torch.inference_mode():
+        out = renderer(vertices, triangles.clone(), vertices, camera)
+    assert torch.equal(out["image"], expected["image"])
+    assert torch.equal(out["mask"], expected["mask"])
+
+
 def test_backends_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="no renderer named 'opengl'; there are auto, torch, pytorch3d"):
         MeshRenderer("opengl")  # type: ignore[arg-type]

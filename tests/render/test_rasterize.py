@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zoo.errors import UserError
 from zoo.render import PerspectiveCamera, euler_to_matrix, rasterize
-from zoo.render.rasterize import _pieces
+from zoo.render.expand import pieces
 
 
 def grid(columns: int, rows: int, step: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -60,11 +60,11 @@ def test_budget_does_not_change_the_result(cull: bool) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60), st.integers(1, 100))
 def test_pieces_cover_everything_once_and_stay_small(counts: list[int], budget: int) -> None:
-    pieces = list(_pieces(torch.tensor(counts), budget))
-    assert [pairs for _, _, pairs in pieces] == [sum(counts[first:last]) for first, last, _ in pieces]
-    assert sum(pairs for _, _, pairs in pieces) == sum(counts)
-    assert all(0 < pairs <= budget + max(counts) for _, _, pairs in pieces)
-    assert all(one[1] <= other[0] for one, other in itertools.pairwise(pieces))
+    found = list(pieces(torch.tensor(counts), budget))
+    assert [pairs for _, _, pairs in found] == [sum(counts[first:last]) for first, last, _ in found]
+    assert sum(pairs for _, _, pairs in found) == sum(counts)
+    assert all(0 < pairs <= budget + max(counts) for _, _, pairs in found)
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(found))
 
 
 def test_items_of_a_batch_are_independent() -> None:

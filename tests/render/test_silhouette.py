@@ -8,7 +8,7 @@ from benchmarks.head_mesh import Workload, scene
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from zoo.render import rasterize, soft_mask
+from zoo.render import expand, rasterize, soft_mask
 
 FLAME_SIZE = Workload("5k", 71, 71, 96, 2)
 
@@ -115,6 +115,14 @@ def test_back_faces_that_were_left_out_have_no_outline() -> None:
     assert torch.equal(culled, soft_mask(front, triangles, rasterize(front, triangles, 11, 11)))
     drawn = soft_mask(screen, both, rasterize(screen, both, 11, 11, cull=False), cull=False)
     torch.testing.assert_close(drawn[0, 0, 5, 8:].tolist(), [1.0, 0.9, 0.0], atol=1e-6, rtol=0)
+
+
+def test_long_edges_are_worked_through_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, triangles = polygon([(2.3, 1.7), (3.1, 90.4), (91.2, 93.9), (96.6, 4.2)])
+    face_ids = rasterize(screen, triangles, 100, 100)
+    whole = soft_mask(screen, triangles, face_ids)
+    monkeypatch.setattr(expand, "BUDGET_CPU", 100)
+    assert torch.equal(soft_mask(screen, triangles, face_ids), whole)
 
 
 def test_a_mask_that_fills_or_misses_the_picture() -> None:

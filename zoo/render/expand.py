@@ -1,15 +1,34 @@
-"""From boxes of pixels to the list of all (box, pixel) pairs, without waste and without a loop."""
+"""From boxes of pixels to the list of all (box, pixel) pairs, without waste and without a loop.
+
+Whoever has expanded boxes lets each pair bid for its pixel with an integer key, the smaller the better, by
+``scatter_reduce_(..., "amin")``: positive floats have bits in the order of integers, so that a key of (distance, id)
+finds the nearest, and the lower id where distances are equal.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["expand_boxes", "positions", "span"]
+__all__ = ["NOTHING", "default_budget", "expand_boxes", "pieces", "positions", "span"]
+
+NOTHING = 2**63 - 1
+"""The key of a pixel that nobody has bid for. Its lower half, read as an id, is -1."""
+
+BUDGET_CPU = 2**17
+BUDGET_CUDA = 2**24
+"""How many pairs are held at once: what a CPU's cache likes, what fills a GPU."""
 
 EXACT_IN_FLOAT = 2**23
 """Up to this many pixels in a box, whole numbers and halves are exact in single precision."""
+
+
+def default_budget(device: torch.device) -> int:
+    """How many (box, pixel) pairs to hold at once on a device."""
+    return BUDGET_CPU if device.type == "cpu" else BUDGET_CUDA
 
 
 def positions(mask: Tensor) -> Tensor:
@@ -23,6 +42,22 @@ def span(low: Tensor, high: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """The first pixel centre between two coordinates and inside the picture, and how many there are, as floats."""
     first = low.ceil().clamp_(min=0)
     return first, high.floor().clamp_(max=size - 1).sub_(first).add_(1).clamp_(min=0)
+
+
+def pieces(pixels: Tensor, budget: int) -> Iterator[tuple[int, int, int]]:
+    """Runs of boxes that hold about ``budget`` pixels together: first box, last box + 1, pixels."""
+    end = pixels.cumsum(0)
+    total = int(end[-1]) if end.numel() else 0
+    cuts, sums = [0], [0]
+    if total > budget:
+        marks = torch.arange(budget, total, budget, device=end.device)
+        cut = torch.searchsorted(end, marks, right=True).unique()
+        cut = cut[cut > 0]
+        cuts, sums = cuts + cut.tolist(), sums + end.index_select(0, cut - 1).tolist()
+    cuts, sums = [*cuts, end.numel()], [*sums, total]
+    for first, last, before, after in zip(cuts, cuts[1:], sums, sums[1:], strict=False):
+        if after > before:
+            yield first, last, after - before
 
 
 def expand_boxes(

@@ -94,18 +94,19 @@ class _Interpolate(torch.autograd.Function):
         ctx: Any, g_image: Tensor | None, g_depth: Tensor | None, g_weights: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         attributes, corner, x, y, z, weights, total, depth = ctx.saved_tensors
+        rows = attributes.reshape(-1, attributes.shape[2])
         to_screen, to_attributes = ctx.needs_input_grad[:2]
-        g_attributes = torch.zeros_like(attributes).view(-1, attributes.shape[2]) if to_attributes else None
+        g_attributes = weights.new_zeros(rows.shape) if to_attributes else None
         g = torch.zeros_like(weights)
         if g_image is not None:
             for k, g_value in enumerate(ctx.pixels.pick(g_image)):
                 if g_attributes is not None:
-                    g_attributes[:, k].index_add_(0, corner, (weights * g_value).to(attributes.dtype).view(-1))
+                    g_attributes[:, k].index_add_(0, corner, (weights * g_value).to(weights.dtype).view(-1))
                 if to_screen:
-                    value = attributes.reshape(-1, attributes.shape[2])[:, k].index_select(0, corner)
-                    g.addcmul_(value.view(3, -1), g_value)
+                    value = rows[:, k].index_select(0, corner).view(3, -1)
+                    g.addcmul_(value.to(g.dtype), g_value.to(g.dtype))
         if g_attributes is not None:
-            g_attributes = g_attributes.view(attributes.shape)
+            g_attributes = g_attributes.view(attributes.shape).to(attributes.dtype)
         if not to_screen:
             return None, g_attributes, None, None, None
         if g_weights is not None:

@@ -8,23 +8,16 @@ work, the number of threads or the device: equal depths go to the lower face id.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from zoo.render.corners import NEAR, SMALLEST_AREA, check_mesh, columns, corner_ids, cross, without_near
-from zoo.render.expand import expand_boxes, positions, span
+from zoo.render.expand import NOTHING, default_budget, expand_boxes, pieces, positions, span
 
 __all__ = ["rasterize"]
-
-NOTHING = 2**63 - 1
-"""The key of a pixel that no face has claimed. Its lower half, read as an id, is -1."""
-
-BUDGET_CPU = 2**17
-BUDGET_CUDA = 2**24
-"""How many faces, and how many (face, pixel) pairs, are held at once: what a CPU's cache likes, what fills a GPU."""
 
 
 @torch.no_grad()
@@ -62,7 +55,7 @@ def rasterize(
     """
     check_mesh(screen, triangles)
     batch = screen.shape[0]
-    budget = budget or (BUDGET_CPU if screen.device.type == "cpu" else BUDGET_CUDA)
+    budget = budget or default_budget(screen.device)
     nearest = torch.full((batch, height, width), NOTHING, dtype=torch.int64, device=screen.device)
     if triangles.numel() and nearest.numel():
         group = max(budget // len(triangles), 1)
@@ -87,7 +80,7 @@ def _draw(
     x, y, z = columns(screen)
     x = without_near(x, z, near)
     front = _front(x, y, z, corner_ids(triangles, batch, vertices), cull, size)
-    for first, last, pairs in _pieces(front.pixels, budget):
+    for first, last, pairs in pieces(front.pixels, budget):
         pixel, face, depth = _hits(front.part(first, last), pairs, size, cull, perspective)
         item = face.div(len(triangles), rounding_mode="floor") if batch > 1 else 0
         # The bits of positive floats are ordered as integers; anything else (and NaN) must not bid.
@@ -133,23 +126,7 @@ def _front(x: Tensor, y: Tensor, z: Tensor, corners: list[Tensor], cull: bool, s
     xs, ys = [value.index_select(0, face) for value in xs], [value.index_select(0, face) for value in ys]
     left, width = span(_least(xs), _most(xs), size[1])
     top, height = span(_least(ys), _most(ys), size[0])
-    return _Faces(face, corners, xs, ys, z, left, top, width, (width * height).long())
-
-
-def _pieces(pixels: Tensor, budget: int) -> Iterator[tuple[int, int, int]]:
-    """Runs of faces whose boxes hold about ``budget`` pixels: first face, last face + 1, pixels."""
-    end = pixels.cumsum(0)
-    total = int(end[-1]) if end.numel() else 0
-    cuts, sums = [0], [0]
-    if total > budget:
-        marks = torch.arange(budget, total, budget, device=end.device)
-        cut = torch.searchsorted(end, marks, right=True).unique()
-        cut = cut[cut > 0]
-        cuts, sums = cuts + cut.tolist(), sums + end.index_select(0, cut - 1).tolist()
-    cuts, sums = [*cuts, end.numel()], [*sums, total]
-    for first, last, before, after in zip(cuts, cuts[1:], sums, sums[1:], strict=False):
-        if after > before:
-            yield first, last, after - before
+    return _Faces(face, corners, xs, ys, z, left, top, width, width.long() * height.long())
 
 
 def _hits(

@@ -12,11 +12,9 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from zoo.render.corners import NEAR, check_mesh, columns, cross, facing
-from zoo.render.expand import expand_boxes, positions, span
+from zoo.render.expand import NOTHING, default_budget, expand_boxes, pieces, positions, span
 
 __all__ = ["soft_mask"]
-
-NOTHING = 2**63 - 1
 
 _opposite_cache: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
@@ -67,7 +65,7 @@ def _opposite_faces(triangles: Tensor) -> Tensor:
 
     An edge of three or more faces counts as open on all of them.
     """
-    version = triangles._version
+    version = 0 if triangles.is_inference() else triangles._version
     known = _opposite_cache.get(triangles)
     if known is not None and known[0] == version:
         return known[1]
@@ -127,15 +125,19 @@ def _nearest_edge(
     ax, ay, bx, by = (v.index_select(0, i) for i in (start, end) for v in (x, y))
     left, across = span(torch.minimum(ax, bx) - 1, torch.maximum(ax, bx) + 1, width)
     top, down = span(torch.minimum(ay, by) - 1, torch.maximum(ay, by) + 1, height)
-    pixels = (across * down).long()
-    edge, px, py = expand_boxes(left, top, across, pixels, int(pixels.sum()), height * width)
-    pixel = (item.index_select(0, edge) * height + py.long()) * width + px.long()
-    beside = positions(border.index_select(0, pixel))
-    edge, pixel, px, py = (v.index_select(0, beside) for v in (edge, pixel, px, py))
-    ax, ay, bx, by = (v.index_select(0, edge) for v in (ax, ay, bx, by))
-    distance = _squared_distance(ax - px, ay - py, bx - px, by - py)
-    bid = (distance.float().view(torch.int32).long() << 32) | edge
-    nearest = torch.full_like(border, NOTHING, dtype=torch.int64).scatter_reduce_(0, pixel, bid, "amin")
+    pixels = across.long() * down.long()
+    nearest = torch.full_like(border, NOTHING, dtype=torch.int64)
+    for one, other, pairs in pieces(pixels, default_budget(x.device)):
+        cut = slice(one, other)
+        edge, px, py = expand_boxes(left[cut], top[cut], across[cut], pixels[cut], pairs, height * width)
+        edge = edge.add_(one).long()
+        pixel = (item.index_select(0, edge) * height + py.long()) * width + px.long()
+        beside = positions(border.index_select(0, pixel))
+        edge, pixel, px, py = (v.index_select(0, beside) for v in (edge, pixel, px, py))
+        x0, y0, x1, y1 = (v.index_select(0, edge) for v in (ax, ay, bx, by))
+        distance = _squared_distance(x0 - px, y0 - py, x1 - px, y1 - py)
+        bid = (distance.float().view(torch.int32).long() << 32) | edge
+        nearest.scatter_reduce_(0, pixel, bid, "amin")
     found = positions(nearest != NOTHING)
     return found, nearest.index_select(0, found) & 0xFFFFFFFF
 
