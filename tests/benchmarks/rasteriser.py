@@ -30,6 +30,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from zoo.render import interpolate, rasterize, soft_mask
+from zoo.render.pytorch3d_backend import works_on
 
 WORKLOADS = {
     "quick": [(flame(64, 1), True), (flame(128, 1), True), (flame(128, 16), True), (bfm(224, 1), True)],
@@ -192,7 +193,7 @@ def row(workload: Workload, cull: bool, device: str, repeats: int) -> list[str]:
     vertices, triangles = vertices.to(device), triangles.to(device)
     attributes = torch.rand(vertices.shape, generator=torch.Generator().manual_seed(0)).to(device)
     calls = {f"ours {name}": call for name, call in ours(vertices, triangles, camera, attributes, cull).items()}
-    if importlib.util.find_spec("pytorch3d") is not None:
+    if works_on(device):
         theirs = pytorch3d(vertices, triangles, camera, attributes, cull)
         calls |= {f"pytorch3d {name}": call for name, call in theirs.items()}
     if device == "cpu" and importlib.util.find_spec("numba") is not None:

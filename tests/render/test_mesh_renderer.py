@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 import trimesh
@@ -9,7 +11,7 @@ from torch import Tensor
 
 from zoo.errors import UserError
 from zoo.render import MeshRenderer, OrthographicCamera, PerspectiveCamera, euler_to_matrix
-from zoo.render import pytorch3d_backend as backend
+from zoo.render.pytorch3d_backend import works_on
 from zoo.render.sh import directional_light, shade
 
 
@@ -126,8 +128,12 @@ def test_inference_mode_draws_the_same() -> None:
 def test_backends_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="no renderer named 'opengl'; there are auto, torch, pytorch3d"):
         MeshRenderer("opengl")  # type: ignore[arg-type]
-    monkeypatch.setattr(backend.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="PyTorch3D is not installed"):
+    monkeypatch.setitem(sys.modules, "pytorch3d", None)
+    monkeypatch.setitem(sys.modules, "pytorch3d._C", None)
+    with pytest.raises(UserError, match="PyTorch3D cannot be imported"):
         MeshRenderer("pytorch3d")
+    works_on.cache_clear()
+    assert not works_on("cpu")
+    works_on.cache_clear()
     vertices, triangles = sphere(1)
     assert MeshRenderer("auto")(vertices, triangles, vertices, PerspectiveCamera.from_fov(30, 8, 8))["mask"].any()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zoo.render import MeshRenderer, OrthographicCamera, PerspectiveCamera, interpolate, rasterize
 
-pytest.importorskip("pytorch3d", reason="PyTorch3D is not installed: there is nothing to compare with")
+pytest.importorskip("pytorch3d._C", reason="PyTorch3D is not installed: there is nothing to compare with")
 
 from zoo.render import pytorch3d_backend as backend
 

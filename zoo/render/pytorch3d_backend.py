@@ -6,7 +6,7 @@ Its screen has x to the left and y up, the shorter side spans [-1, 1], and its f
 from __future__ import annotations
 
 import functools
-import importlib.util
+import importlib
 
 import torch
 from torch import Tensor
@@ -18,20 +18,23 @@ __all__ = ["rasterize", "require", "works_on"]
 
 
 def require() -> None:
-    """Raise a `UserError` unless PyTorch3D can be imported."""
-    if importlib.util.find_spec("pytorch3d") is None:
-        raise UserError("PyTorch3D is not installed; install it, or use the renderer 'torch', which needs nothing.")
+    """Raise a `UserError` unless PyTorch3D and its compiled part can be imported."""
+    try:
+        importlib.import_module("pytorch3d._C")
+    except ImportError as error:  # not installed, or built for another torch
+        raise UserError(
+            f"PyTorch3D cannot be imported ({error}); install it, or use the renderer 'torch', which needs nothing."
+        ) from error
 
 
 @functools.cache
 def works_on(device_type: str) -> bool:
     """Whether PyTorch3D is installed and its compiled part draws a triangle on that kind of device."""
-    if importlib.util.find_spec("pytorch3d") is None:
-        return False
     screen = torch.tensor([[[0.0, 0.0, 1.0], [0.0, 8.0, 1.0], [8.0, 0.0, 1.0]]], device=device_type)
     try:
+        require()
         face_ids = rasterize(screen, torch.tensor([[0, 1, 2]], device=device_type), 4, 4)
-    except (ImportError, OSError, RuntimeError):  # missing, or built for another torch or without GPU support
+    except (UserError, RuntimeError):  # missing, or built without GPU support
         return False
     return bool((face_ids[0, 1, 1] == 0).item())
 
