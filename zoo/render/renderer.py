@@ -35,6 +35,14 @@ class MeshRenderer(nn.Module):
 
     Raises:
         UserError: There is no such backend, or it is not installed.
+
+    Example:
+        >>> from zoo.render import PerspectiveCamera
+        >>> triangle = torch.tensor([[[-1.0, -1.0, -4.0], [1.0, -1.0, -4.0], [0.0, 1.0, -4.0]]])
+        >>> camera = PerspectiveCamera.from_fov(40.0, height=32, width=48)
+        >>> out = MeshRenderer()(triangle, torch.tensor([[0, 1, 2]]), torch.ones(1, 3, 3), camera)
+        >>> out["image"].shape, round(float(out["depth"].max()), 3), out["normal"][0, :, 16, 24].tolist()
+        (torch.Size([1, 3, 32, 48]), 4.0, [0.0, 0.0, 1.0])
     """
 
     def __init__(
