@@ -156,6 +156,10 @@ class ZooModule(LightningModule):
 
     # Weights
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say whose checkpoint it is, so that another model can refuse it."""
+        checkpoint["model"] = self.card_name
+
     @classmethod
     def from_pretrained(cls, weights: str | Path | None = None, **overrides: Any) -> Self:
         """The trained module, in evaluation mode.

@@ -77,20 +77,29 @@ def create(name: str, **arguments: Any) -> ZooModule:
     return module
 
 
-def load(name: str, weights: str | Path | None = None, device: str = "cpu") -> ZooModule:
+def load(
+    name: str,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    *,
+    download: bool = False,
+    **overrides: Any,
+) -> ZooModule:
     """A trained module, ready to predict.
 
     Args:
         name: The model's name.
         weights: A tag from the card, a file of ours, or the authors' file; by default the card's default weights.
         device: Where it shall live: ``cpu``, ``cuda``, ``cuda:1``.
+        download: Whether weights that are not on this machine may be fetched; their licence is shown first.
+        **overrides: Constructor arguments in place of those stored with the weights.
 
     Raises:
         zoo.errors.UserError: There is no such model or file, or the file must not be used; the message says why.
     """
     from zoo.hub import load as load_from_hub
 
-    return load_from_hub(name, weights=weights, device=device)
+    return load_from_hub(name, weights, device, download=download, **overrides)
 
 
 def predict(model: str | ZooModule, image: str | Path | Tensor, **options: Any) -> dict[str, Tensor]:
