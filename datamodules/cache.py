@@ -9,7 +9,9 @@ import os
 import shutil
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +72,13 @@ class ArrayCache:
         self._part = self.root / f"{name}-{digest}.part"
         self._lock = self.root / f".{name}-{digest}.lock"
 
-    def ensure(self, produce: Produce, *, chunk: int = 32) -> dict[str, NDArray[Any]]:
+    def ensure(self, produce: Produce, *, chunk: int = 32, threads: int = 1) -> dict[str, NDArray[Any]]:
         """Open the arrays; make them first if they are not there, and again if they are damaged.
 
         Args:
             produce: Makes the samples from one index up to another; must give the same for the same indices.
-            chunk: Samples made at a time; a kill loses at most the chunk at work.
+            chunk: Samples made at a time; a kill loses at most the chunks at work.
+            threads: How many chunks are made at the same time; ``produce`` must allow it.
 
         Returns:
             Read-only memory-mapped arrays by key, ``count`` samples along the first dimension.
@@ -90,7 +93,7 @@ class ArrayCache:
             with self._alone():
                 if not self._is_whole():  # another process may have made it while this one waited
                     self._clear_damage()
-                    self._make(produce, chunk)
+                    self._make(produce, chunk, threads)
         except OSError as problem:
             raise UserError(self._complaint(problem)) from problem
         return self.open()
@@ -130,7 +133,7 @@ class ArrayCache:
             _console().print(f"{self.title}: the copy at {self.folder} is damaged and is made again.")
             shutil.rmtree(self.folder)
 
-    def _make(self, produce: Produce, chunk: int) -> None:
+    def _make(self, produce: Produce, chunk: int, threads: int) -> None:
         fields = _describe(produce(0, 1), self.count)
         done = self._resume(fields)
         needed = sum(f["bytes"] for f in fields.values())
@@ -143,7 +146,7 @@ class ArrayCache:
                 f"or {self.remedy}."
             )
         try:
-            self._fill(produce, chunk, done, fields)
+            self._fill(produce, chunk, threads, done, fields)
         except OSError as problem:
             if problem.errno in (errno.ENOSPC, errno.EDQUOT):
                 shutil.rmtree(self._part, ignore_errors=True)  # a full disk must not stay full because of us
@@ -168,12 +171,11 @@ class ArrayCache:
         self._part.mkdir()
         return 0
 
-    def _fill(self, produce: Produce, chunk: int, done: int, fields: dict[str, dict[str, Any]]) -> None:
+    def _fill(self, produce: Produce, chunk: int, threads: int, done: int, fields: dict[str, dict[str, Any]]) -> None:
         started, first = time.monotonic(), done
+        ranges = [(start, min(start + chunk, self.count)) for start in range(done, self.count, chunk)]
         with _progress(self.title, self.count, done) as advance:
-            while done < self.count:
-                end = min(done + chunk, self.count)
-                arrays = produce(done, end)
+            for (_, end), arrays in zip(ranges, _in_order(produce, ranges, threads), strict=True):
                 for key, f in fields.items():
                     _write_rows(self._part / f"{key}.npy", f, done, np.ascontiguousarray(arrays[key]))
                 _write_json(self._part / "progress.json", {"done": end, "fields": fields})
@@ -191,6 +193,25 @@ class ArrayCache:
             )
         reason = (problem.strerror or str(problem)).lower()
         return f"{self.title} cannot be kept in {self.root} ({reason}). Set ZOO_HOME to a folder you may write to."
+
+
+def _in_order(
+    produce: Produce, ranges: Sequence[tuple[int, int]], threads: int
+) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """What ``produce`` makes of each range, in order, some of them made ahead in other threads."""
+    if threads <= 1:
+        yield from (produce(*both) for both in ranges)
+        return
+    pool = ThreadPoolExecutor(threads)
+    try:
+        ahead = deque(pool.submit(produce, *both) for both in ranges[:threads])
+        for i in range(len(ranges)):
+            made = ahead.popleft().result()
+            if i + threads < len(ranges):
+                ahead.append(pool.submit(produce, *ranges[i + threads]))
+            yield made
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class MappedArrays:

@@ -74,6 +74,8 @@ class CelebA(ZooDataModule):
         if absent is not None:
             raise missing("celeba", f"{absent} is missing")
         source = self.landmarks68 or self.folder / _LANDMARKS
+        if not source.is_file():
+            raise missing("celeba", f"there is no {source}")
         settings = {"landmarks": str(source), "changed": source.stat().st_mtime_ns}
         title = f"{len(files)} face crops of CelebA ({split})"
         return names, crops_of(f"celeba-{split}", files, self.size, self._find, settings, title)

@@ -32,7 +32,7 @@ def check_effects(effects: Sequence[str]) -> None:
 def apply_effects(linear: Tensor, draws: Draws, effects: Sequence[str]) -> Tensor:
     """Effects on linear pictures.
 
-    ``exposure`` multiplies by up to 1.5 either way; ``blur`` is a Gaussian of up to one pixel and a half in two thirds
+    ``exposure`` multiplies by up to 1.5 either way; ``blur`` is a Gaussian of up to 1.2 pixels in half
     of the pictures; ``noise`` is that of photons and of the sensor, from none to that of a phone in a dim room.
 
     Args:
@@ -46,7 +46,7 @@ def apply_effects(linear: Tensor, draws: Draws, effects: Sequence[str]) -> Tenso
     if "exposure" in effects:
         linear = linear * _numbers(np.exp(draws.between("exposure", -0.4, 0.4)), linear)
     if "blur" in effects:
-        sigma = draws.between("blur", 0.3, 1.5) * draws.chance("is blurred", 0.67)
+        sigma = draws.between("blur", 0.3, 1.2) * draws.chance("is blurred", 0.5)
         linear = _blur(linear, _numbers(np.maximum(sigma, 0.05), linear))
     if "noise" in effects:
         linear = _sensor_noise(linear, draws)
@@ -64,8 +64,8 @@ def _blur(linear: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _sensor_noise(linear: Tensor, draws: Draws) -> Tensor:
-    strength = np.exp(draws.between("noise strength", np.log(0.002), np.log(0.03)))
-    photons, sensor = _numbers(strength**1.5, linear), _numbers(0.5 * strength, linear)
+    strength = np.exp(draws.between("noise strength", np.log(0.002), np.log(0.02)))
+    photons, sensor = _numbers(strength**1.5, linear), _numbers(0.3 * strength, linear)
     words = draws.words("noise").to(linear.device)
     # the sum of three uniform numbers has the variance of one quarter; close enough to a normal for noise
     white = noise(words, 3, *linear.shape[1:]).sum(1).sub_(1.5).mul_(2.0)

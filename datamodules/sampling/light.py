@@ -63,8 +63,8 @@ def draw_light(draws: Draws) -> Tensor:
 def expose(light: Tensor, normals: Tensor, albedo: Tensor, brightness: Tensor) -> Tensor:
     """Scale light as a photographer would: the face near mid-grey, nothing burnt.
 
-    The mean shading that a face gets depends on its albedo only in part (to the power -0.3), so that dark skin stays
-    darker than fair skin. Then the light is lowered until at most one vertex in a hundred has a shading above 1.5 and
+    The mean shading that a face gets depends on its albedo only in part (to the power -0.4), so that dark skin stays
+    darker than fair skin. Then the light is lowered until at most one vertex in twenty has a shading above 1.5 and
     no albedo x shading exceeds 1.
 
     Args:
@@ -82,9 +82,9 @@ def expose(light: Tensor, normals: Tensor, albedo: Tensor, brightness: Tensor) -
     luminance = light.new_tensor(_LUMINANCE)
     mean_shading = ((shading @ luminance) * weight).sum(1).clamp_min(1e-4)
     mean_albedo = ((albedo @ luminance) * weight).sum(1).clamp_min(1e-3)
-    wanted = brightness * 0.72 * (0.25 / mean_albedo) ** 0.3
+    wanted = brightness * 1.05 * (0.25 / mean_albedo) ** 0.4
     visible = (seen > 0)[..., None]
-    bright = torch.where(visible, shading, 0).amax(-1).quantile(0.99, dim=1)
+    bright = torch.where(visible, shading, 0).amax(-1).quantile(0.95, dim=1)
     radiance = torch.where(visible, albedo * shading, 0).flatten(1).amax(1)
     scale = torch.minimum(wanted / mean_shading, torch.minimum(1.5 / bright, 0.97 / radiance.clamp_min(1e-4)))
     return light * scale[:, None, None]
@@ -104,11 +104,12 @@ def _blur(softness: Tensor) -> Tensor:
 
 def _colours(draws: Draws, what: str, count: int) -> NDArray[np.float64]:
     """Colours of luminance 1, ``(B, count, 3)``: mostly between candle and blue sky, now and then a stage light."""
-    warmth = 0.22 * draws.normal(f"{what} warmth", count, limit=2.5)
+    # photographs of people are a little warmer than daylight on skin would be
+    warmth = 0.07 + 0.15 * draws.normal(f"{what} warmth", count, limit=2.5)
     tint = 0.05 * draws.normal(f"{what} tint", count, limit=2.5)
     colour = np.exp(np.stack([warmth, tint, -1.3 * warmth], -1))
     stage = np.exp(0.8 * draws.normal(f"{what} stage", count, 3, limit=1.5))
-    colour = np.where(draws.chance(f"{what} is stage", 0.06, count)[..., None], stage, colour)
+    colour = np.where(draws.chance(f"{what} is stage", 0.03, count)[..., None], stage, colour)
     return colour / (colour @ np.array(_LUMINANCE))[..., None]
 
 

@@ -105,7 +105,7 @@ def test_some_samples_only() -> None:
     batch = sample()
     where = torch.tensor([True, False, True])
     some, every = hflip(batch, where), hflip(batch)
-    for key, value in batch.items():
+    for key in batch:
         for i, mirrored in enumerate(where):
             assert torch.equal(some[key][i], (every if mirrored else batch)[key][i]), key
 

@@ -60,6 +60,14 @@ def test_is_made_once(tmp_path: Path) -> None:
     assert isinstance(cache(tmp_path).open()["a"], np.memmap)
 
 
+def test_several_threads_make_the_same(tmp_path: Path) -> None:
+    def uneven(start: int, end: int) -> dict[str, np.ndarray]:
+        time.sleep(0.01 * (start // CHUNK % 3))
+        return make(start, end)
+
+    assert_right(cache(tmp_path).ensure(uneven, chunk=CHUNK, threads=3))
+
+
 def test_other_settings_never_meet(tmp_path: Path) -> None:
     assert cache(tmp_path, seed=1).folder != cache(tmp_path, seed=2).folder
     cache(tmp_path, seed=1).ensure(make)
@@ -150,7 +158,9 @@ def test_too_little_space_is_told_before(tmp_path: Path, monkeypatch: pytest.Mon
     real = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: real._replace(free=100))
     counting = Counting()
-    with pytest.raises(UserError, match=r"Making things takes .* in .*, where only 0 bytes are free\. Make room") as told:
+    with pytest.raises(
+        UserError, match=r"Making things takes .* in .*, where only 0 bytes are free\. Make room"
+    ) as told:
         cache(tmp_path).ensure(counting)
     assert "ZOO_HOME" in str(told.value)
     assert counting.ranges == [(0, 1)]

@@ -126,7 +126,7 @@ def test_backgrounds_have_structure() -> None:
 
 def test_occluders_reach_some_pictures_and_end_somewhere() -> None:
     colour, opacity = draw_occluders(Draws(0, "train", range(200)), 32, share=0.3)
-    assert 0 <= colour.min()
+    assert colour.min() >= 0
     assert colour.max() <= 1
     has = opacity.flatten(1).amax(1) > 0
     assert 0.15 < has.float().mean() < 0.4

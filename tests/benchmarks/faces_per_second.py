@@ -1,0 +1,143 @@
+"""How many procedural faces are made in a second, what each step takes of it, and how fast they are read back.
+
+Run it by hand: ``python tests/benchmarks/faces_per_second.py [--device cuda] [--size 128] [--morphable procedural]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from datamodules.cache import ArrayCache, MappedArrays
+from datamodules.faces import DEFAULT_KEYS, FaceRenderer, renderer
+from datamodules.faces.module import one_thread_each
+from datamodules.storage import pack, stored_keys, unpack
+from zoo.morphable import MorphableModel
+
+STEPS = {
+    "random coefficients and light": ("draw_identity", "draw_expression", "draw_texture", "draw_light", "draw_framing"),
+    "place the head": ("place",),
+    "exposure": ("expose",),
+    "rasterise": ("rasterize",),
+    "interpolate": ("interpolate",),
+    "shade": ("shade",),
+    "background": ("draw_background",),
+    "things in front": ("draw_occluders",),
+    "blur and noise": ("apply_effects",),
+}
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=32, help="faces rendered at once")
+    parser.add_argument("--batches", type=int, default=4)
+    parser.add_argument("--morphable", default="procedural")
+    arguments = parser.parse_args()
+
+    started = time.perf_counter()
+    model = MorphableModel.load(arguments.morphable)
+    loading = time.perf_counter() - started
+    faces = FaceRenderer(
+        model, arguments.size, keys=stored_keys(DEFAULT_KEYS), effects=("blur", "noise"), device=arguments.device
+    )
+
+    def run(first: int) -> None:
+        for start in range(first, first + arguments.batches * arguments.batch, arguments.batch):
+            pack(faces.render("train", range(start, start + arguments.batch)))
+
+    run(0)
+    count = arguments.batches * arguments.batch
+    whole = min(_seconds(lambda: run(0)) for _ in range(3))
+    shares = _shares(lambda: run(0), model)
+    made, read = _cache(faces, count)
+
+    place = torch.cuda.get_device_name() if arguments.device == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    console = Console()
+    console.print(
+        f"{model.name} ({len(model.mean)} vertices, loaded in {loading:.1f} s), {arguments.size} pixels, {place}"
+    )
+    console.print(
+        f"[bold]{count / whole:.1f} faces a second[/bold] in batches of {arguments.batch}, the best of 3 runs"
+    )
+    table = Table("step", "share")
+    timed = shares.pop("all")
+    for step, seconds in sorted(shares.items(), key=lambda item: -item[1]):
+        table.add_row(step, f"{100 * seconds / timed:.0f} %")
+    table.add_row("the rest", f"{100 * (1 - sum(shares.values()) / timed):.0f} %")
+    console.print(table)
+    console.print(f"the cache is made at {made:.1f} faces a second, and read back at {read:.0f} in one process")
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    _wait()
+    started = time.perf_counter()
+    work()
+    _wait()
+    return time.perf_counter() - started
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _shares(work: Callable[[], None], model: MorphableModel) -> dict[str, float]:
+    """Seconds of each step, with the renderer's functions under a watch; the watch itself costs a little."""
+    spent: dict[str, float] = defaultdict(float)
+
+    def watched(step: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            result: list[Any] = []
+            spent[step] += _seconds(lambda: result.append(function(*arguments, **options)))
+            return result[0]
+
+        return call
+
+    originals = {name: getattr(renderer, name) for names in STEPS.values() for name in names}
+    decode = model.forward
+    try:
+        for step, names in STEPS.items():
+            for name in names:
+                setattr(renderer, name, watched(step, originals[name]))
+        model.forward = watched("face model", decode)  # type: ignore[method-assign]
+        spent["all"] = _seconds(work)
+    finally:
+        for name, function in originals.items():
+            setattr(renderer, name, function)
+        model.forward = decode  # type: ignore[method-assign]
+    return dict(spent)
+
+
+def _cache(faces: FaceRenderer, count: int) -> tuple[float, float]:
+    """Faces a second into the cache, as ``ProceduralFaces`` makes it, and out of it in batches of 32."""
+
+    def produce(start: int, end: int) -> dict[str, Any]:
+        return pack(faces.render("train", range(start, end)))
+
+    with tempfile.TemporaryDirectory() as folder:
+        cache = ArrayCache("benchmark", {}, count, root=folder, title="faces")
+        with one_thread_each() as threads:
+            made = count / _seconds(lambda: cache.ensure(produce, chunk=16, threads=threads))
+        arrays, order = MappedArrays(cache.open()), torch.randperm(count).tolist()
+
+        def read() -> None:
+            for start in range(0, 1024, 32):
+                unpack(arrays.rows([order[(start + i) % count] for i in range(32)]), DEFAULT_KEYS)
+
+        read()
+        return made, 1024 / _seconds(read)
+
+
+if __name__ == "__main__":
+    main()
