@@ -82,7 +82,7 @@ def read_request(verb: str, arguments: Sequence[str]) -> Request:
         raise UserError(f"{verb}: --recipe {recipe_name} needs --model NAME. (python -m zoo list shows all)")
     named = card is not None and "--model" in given
     recipe = find_recipe(card.name, recipe_name) if card is not None and named else None
-    config_given = any(option in rest for option in ("--config", "-c", "--model", "--help-all"))
+    config_given = bool({each.partition("=")[0] for each in rest} & {"--config", "-c", "--model", "--help-all"})
     if recipe is None and not config_given and "--resume" not in given and not _asks_for_class_help(rest):
         raise UserError(f"{verb}: which model? --model NAME, or --config FILE. (python -m zoo list shows all)")
     logger = given.get("--logger")

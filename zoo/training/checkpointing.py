@@ -37,7 +37,7 @@ class WholeFiles(TorchCheckpointIO):
                     raise _cause(error) from error
         except UserError as error:
             raise ZooError(
-                f"the checkpoint could not be saved: {error} Earlier checkpoints are as they were."
+                f"the checkpoint was not saved, earlier ones are intact: {error}"
             ) from error
 
 
