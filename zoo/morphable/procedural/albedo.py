@@ -17,10 +17,13 @@ DRAWS = 320
 LOW, HIGH = 0.005, 0.95
 """Linear reflectance that nothing falls below or rises above."""
 
-_DARK, _FAIR = np.array([0.045, 0.026, 0.018]), np.array([0.395, 0.255, 0.185])
+_DARK, _FAIR = np.array([0.050, 0.031, 0.022]), np.array([0.415, 0.262, 0.188])
 _HAIR = np.array([[0.012, 0.010, 0.009], [0.045, 0.029, 0.019], [0.095, 0.060, 0.036], [0.17, 0.112, 0.066]])
 """From black over brown to fair; grey and red hair lie close to this line in brightness, and are left to its noise."""
-_IRIS = np.array([[0.045, 0.022, 0.011], [0.10, 0.052, 0.022], [0.12, 0.10, 0.045], [0.12, 0.15, 0.16], [0.10, 0.15, 0.22]])
+_IRIS = np.array(
+    [[0.045, 0.026, 0.016], [0.078, 0.050, 0.027], [0.095, 0.080, 0.045], [0.10, 0.112, 0.105], [0.095, 0.12, 0.145]]
+)
+"""Brown, hazel, green, grey and blue irises, tamed: axes between them must not lead to red ones."""
 
 
 def albedo_basis(head: Head, seed: int) -> tuple[Array, Array, Array]:
@@ -69,9 +72,10 @@ class _Painter:
         self.beard = np.clip(np.maximum(beard, moustache), 0, 1)
         self.beard *= self.skin * (1 - self.is_["lips"])
         ids = head.skin.mouth
-        ring, column = np.arange(len(ids)) // mouth.SECTORS, np.arange(len(ids)) % mouth.SECTORS
+        ring, column = np.divmod(np.arange(len(ids)), mouth.SECTORS)
+        inwards = ring - float(mouth.RED_RING)
         lips = np.zeros(len(p))
-        lips[ids] = np.where(ring == mouth.RED_RING - 1, 0.12, ramp(ring - mouth.RED_RING, -1.0, 0.6)) * (ring >= mouth.RED_RING - 1)
+        lips[ids] = np.where(ring == mouth.RED_RING - 1, 0.12, ramp(inwards, -1.0, 0.6)) * (ring >= mouth.RED_RING - 1)
         self.lips = lips
         self.line = np.zeros(len(p))
         self.line[ids] = (ring >= mouth.LINE_RING - 1) & (ring <= mouth.LINE_RING)
@@ -106,12 +110,12 @@ class _Painter:
         """Linear reflectance of one drawn head: (V,3)."""
         head = self.head
         n = len(self.x)
-        tone = float(np.clip(rng.normal(0.52, 0.235), 0.0, 1.0))
+        tone = float(np.clip(rng.normal(0.52, 0.205), 0.0, 1.0))
         redness, yellow = rng.normal(0, 1, 2)
         skin = _DARK + tone * (_FAIR - _DARK)
         # between the extremes skin is more golden than a mixture of them
-        skin = skin * (1.0 - 4.0 * tone * (1.0 - tone) * np.array([0.0, 0.06, 0.13]))
-        skin = skin * np.array([1.0 + 0.02 * redness, 1.0 - 0.022 * redness, 1.0 - 0.04 * yellow - 0.015 * redness])
+        skin = skin * (1.0 - 4.0 * tone * (1.0 - tone) * np.array([0.0, 0.035, 0.07]))
+        skin = skin * np.array([1.0 + 0.015 * redness, 1.0 - 0.015 * redness, 1.0 - 0.03 * yellow - 0.01 * redness])
         strength = (0.35 + 0.65 * tone) * np.exp(rng.normal(0, 0.2))
         colour = np.tile(skin, (n, 1))
         colour *= 1.0 - strength * self.blood[:, None] * np.array([0.02, 0.19, 0.17])
@@ -123,18 +127,22 @@ class _Painter:
         spots = np.clip(self._noise(rng, 2) - 0.8, 0, 1.2) * (0.3 + 0.7 * np.clip(self.blood, 0, 1))
         colour *= 1.0 - 0.18 * freckles * spots[:, None] * np.array([0.7, 1.0, 1.1])
         # hair: scalp, brows, beard
-        shade = float(np.clip(rng.normal(0.8, 0.7) * (0.45 + 0.55 * tone), 0.0, 3.0))
+        shade = float(np.clip(rng.normal(0.55, 0.6) * (0.45 + 0.55 * tone), 0.0, 3.0))
         hair = np.array([np.interp(shade, np.arange(len(_HAIR)), _HAIR[:, channel]) for channel in range(3)])
-        hair = hair * np.array([1.0 + 0.06 * rng.normal(), 1.0, 1.0])
+        hair = hair * np.array([1.0 + 0.03 * rng.normal(), 1.0, 1.0])
         cover = hair_weight(head.bare, float(rng.normal(0, 1.5))) * (head.hair > 0)
         density = float(np.clip(rng.normal(0.94, 0.12), 0.0, 1.0))
         strands = 1.0 + 0.16 * self._noise(rng, 3)
         colour = _over(colour, hair * strands[:, None], density * cover)
         brow_hair = 0.6 * hair + 0.4 * np.array([0.02, 0.014, 0.011])
-        brow = brow_weight(head.bare, float(rng.normal(0, 0.9)), float(np.exp(rng.normal(0, 0.22))), float(rng.normal(1, 0.35)))
+        brow = brow_weight(
+            head.bare, float(rng.normal(0, 0.9)), float(np.exp(rng.normal(0, 0.22))), float(rng.normal(1, 0.35))
+        )
         colour = _over(colour, brow_hair, np.clip(rng.normal(0.82, 0.1), 0.25, 0.95) * brow * self.skin)
         stubble = float(np.clip(rng.normal(0.12, 0.12), 0.0, 0.5))
-        colour = _over(colour, hair * 0.9 + 0.01, stubble * self.beard * (0.8 + 0.2 * np.clip(self._noise(rng, 2), -1, 1)))
+        colour = _over(
+            colour, hair * 0.9 + 0.01, stubble * self.beard * (0.8 + 0.2 * np.clip(self._noise(rng, 2), -1, 1))
+        )
         # lips, redder and darker than the skin around them
         rouge = np.clip(rng.normal(0.45, 0.25), 0, 1.2)
         lip = skin * np.array([0.82, 0.60, 0.62]) * (1 - 0.25 * rouge * np.array([0.2, 1.0, 0.9]))
@@ -146,7 +154,11 @@ class _Painter:
         # lids: lashes, the pink behind them
         colour = _over(colour, np.array([0.012, 0.009, 0.008]), np.clip(self.lash * rng.normal(0.85, 0.15), 0, 1))
         colour = _over(colour, np.array([0.42, 0.19, 0.16]) * (0.75 + 0.3 * tone), 0.9 * self.wet)
-        for name, value in (("mouth", (0.16, 0.042, 0.036)), ("gums", (0.30, 0.115, 0.10)), ("tongue", (0.30, 0.11, 0.095))):
+        for name, value in (
+            ("mouth", (0.16, 0.042, 0.036)),
+            ("gums", (0.30, 0.115, 0.10)),
+            ("tongue", (0.30, 0.11, 0.095)),
+        ):
             mask = self.is_[name] & (self.wet == 0)
             colour[mask] = np.array(value) * (0.85 + 0.15 * tone)
         teeth = np.array([0.60, 0.555, 0.45]) * np.clip(rng.normal(1.0, 0.08), 0.75, 1.2)
@@ -170,7 +182,7 @@ class _Painter:
         colour[ball & (ring <= parts.PUPIL_RINGS)] = 0.008
 
     def _noise(self, rng: np.random.Generator, size: int) -> Array:
-        """Smooth noise of unit spread over the head, blotches about ``size`` (2, 3, 12 or 40) millimetres across: (V,)."""
+        """Noise of unit spread over the head, blotches about ``size`` (2, 3, 12 or 40) millimetres across: (V,)."""
         if size == 2:
             return rng.standard_normal(len(self.x))
         if size == 3:

@@ -27,12 +27,12 @@ def window(x: Array, low: float, high: float, soft: float) -> Array:
     return ramp(x, low - soft, low) * ramp(x, high + soft, high)
 
 
-def smooth_max(a: Array, b: Array, radius: float) -> Array:
+def smooth_max(a: Array, b: Array, radius: float | Array) -> Array:
     """The larger of two, rounded where they are within ``radius`` of each other."""
     h = np.clip(0.5 + 0.5 * (a - b) / radius, 0.0, 1.0)
     return b + (a - b) * h + radius * h * (1.0 - h)
 
 
-def smooth_min(a: Array, b: Array, radius: float) -> Array:
+def smooth_min(a: Array, b: Array, radius: float | Array) -> Array:
     """The smaller of two, rounded where they are within ``radius`` of each other."""
     return -smooth_max(-a, -b, radius)

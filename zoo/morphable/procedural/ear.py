@@ -26,7 +26,9 @@ def border() -> Array:
     Counter-clockwise seen from outside on the person's left: from the front over the top to the back.
     """
     angle = _angles()
-    return np.stack([PATCH_CENTRE[0] + PATCH_SIZE[0] * np.cos(angle), PATCH_CENTRE[1] + PATCH_SIZE[1] * np.sin(angle)], -1)
+    return np.stack(
+        [PATCH_CENTRE[0] + PATCH_SIZE[0] * np.cos(angle), PATCH_CENTRE[1] + PATCH_SIZE[1] * np.sin(angle)], -1
+    )
 
 
 def pinna(root: Array) -> Array:
@@ -86,4 +88,4 @@ def _form(place: Array, share: float) -> Array:
 
 
 def _angles() -> Array:
-    return np.arange(SECTORS) * (2.0 * np.pi / SECTORS)
+    return np.linspace(0.0, 2.0 * np.pi, SECTORS, endpoint=False)

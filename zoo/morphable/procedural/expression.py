@@ -37,7 +37,12 @@ def _deformations(head: Head) -> Iterator[tuple[str, Array]]:
             yield f"{name}_{letter}", moves.lids(k, make)
     for letter, k in (("L", 0), ("R", 1)):
         outwards = 1.0 if k == 0 else -1.0
-        for name, turn in (("Up", (-1.0, 0.0)), ("Down", (1.0, 0.0)), ("In", (0.0, -outwards)), ("Out", (0.0, outwards))):
+        for name, turn in (
+            ("Up", (-1.0, 0.0)),
+            ("Down", (1.0, 0.0)),
+            ("In", (0.0, -outwards)),
+            ("Out", (0.0, outwards)),
+        ):
             yield f"eyeLook{name}_{letter}", moves.gaze(k, *turn)
     yield from moves.middle()
 
@@ -49,7 +54,7 @@ class _Moves:
         self.head = head
         p = head.points
         self.x, self.y, self.z = p.T
-        self.ax, self.side = np.abs(self.x), np.sign(self.x)
+        self.ax, self.side = np.abs(self.x), self.x / np.sqrt(self.x**2 + 4.0)
         self.zero = np.zeros(len(p))
         self.front = ramp(self.z, 40, 65)
         skin = head.part == 0
@@ -131,11 +136,14 @@ class _Moves:
 
     def paired(self) -> Iterator[tuple[str, Array]]:
         """Deformations that are cut into a left and a right half."""
-        x, y, z, ax, side, front = self.x, self.y, self.z, self.ax, self.side, self.front
+        y, z, ax, side, front = self.y, self.z, self.ax, self.side, self.front
         brow = window(y, 12, 32, 9) * front
         inner, outer = ramp(ax, 38, 12), ramp(ax, 22, 46) * ramp(ax, 68, 56)
         whole = ramp(ax, 66, 50)
-        yield "browDown", self.field(-side * 1.8 * brow * inner, -4.5 * brow * whole * (0.5 + 0.5 * inner), 1.0 * brow * inner)
+        yield (
+            "browDown",
+            self.field(-side * 1.8 * brow * inner, -4.5 * brow * whole * (0.5 + 0.5 * inner), 1.0 * brow * inner),
+        )
         forehead = window(y, 12, 60, 14) * front
         yield "browInnerUp", self.field(0, 6.0 * forehead * inner * ramp(y, 62, 28), -0.3 * brow * inner)
         yield "browOuterUp", self.field(0, 6.5 * forehead * outer * ramp(y, 62, 28), 0)
@@ -149,20 +157,28 @@ class _Moves:
         fold = ax - (22.0 + 0.42 * (-44.0 - y))
         crease = np.exp(-0.5 * (fold / 3.2) ** 2) * window(y, -68, -48, 8) * front
         smile = self.field(
-            side * (5.0 * corner + 2.5 * wide), 7.0 * corner + 3.0 * bulge + 1.6 * apple, -4.5 * corner + 3.2 * bulge - 1.4 * crease
+            side * (5.0 * corner + 2.5 * wide),
+            7.0 * corner + 3.0 * bulge + 1.6 * apple,
+            -4.5 * corner + 3.2 * bulge - 1.4 * crease,
         )
         thin = self.red * window(ax, 0, 20, 8)
         smile += self.field(0, 0.9 * thin * (0.5 - self.lower) * ramp(np.abs(y + 70), 0.5, 4), -1.2 * thin)
         yield "mouthSmile", smile
         yield "mouthFrown", self.field(side * 1.0 * corner, -6.5 * corner - 1.5 * wide, -1.2 * corner)
-        yield "mouthDimple", self.field(side * 3.5 * corner, 1.0 * corner, -3.5 * corner + 1.5 * bump(ax, y, (36, -66), (6, 9)) * front)
+        yield (
+            "mouthDimple",
+            self.field(side * 3.5 * corner, 1.0 * corner, -3.5 * corner + 1.5 * bump(ax, y, (36, -66), (6, 9)) * front),
+        )
         yield "mouthStretch", self.field(side * (6.0 * corner + 3.0 * wide), -3.0 * corner, -3.5 * corner)
         raise_upper = (1.0 - self.lower) * window(y, -74, -52, 12) * bump(ax, y, (10, -62), (13, 40)) * front
         yield "mouthUpperUp", self.field(0, 5.0 * raise_upper, 1.0 * raise_upper)
         drop_lower = self.lower * window(y, -92, -66, 12) * bump(ax, y, (10, -76), (13, 40)) * front
         yield "mouthLowerDown", self.field(side * 0.8 * drop_lower, -5.0 * drop_lower, 0.8 * drop_lower)
         press = self.red * ramp(ax, 30, 18)
-        yield "mouthPress", self.field(0, 1.0 * press * (2 * self.lower - 1) * ramp(np.abs(y + 70), 0.3, 5), -1.6 * press)
+        yield (
+            "mouthPress",
+            self.field(0, 1.0 * press * (2 * self.lower - 1) * ramp(np.abs(y + 70), 0.3, 5), -1.6 * press),
+        )
         sneer = bump(ax, y, (16, -38), (8, 13)) * front
         yield "noseSneer", self.field(0, 3.6 * sneer + 1.2 * raise_upper, 0.9 * bump(ax, y, (12, -14), (6, 10)) * front)
         flare = bump(ax, y, (15, -43), (5.5, 6.5)) * front
@@ -182,8 +198,13 @@ class _Moves:
         yield "jawForward", jaw * np.array([0.0, -0.5, 5.5])
         yield "jawLeft", jaw * np.array([6.5, -0.6, 0.0])
         yield "jawRight", jaw * np.array([-6.5, -0.6, 0.0])
-        yield "mouthPucker", self.field(-0.42 * x * around, 0.12 * (y + 70) * lip, 6.5 * around * np.exp(-((x / 20) ** 2)))
-        funnel = self.field(-0.28 * x * around, (1 - 2 * self.lower) * 5.0 * lip * ramp(ax, 26, 6), 6.0 * lip * ramp(ax, 30, 10))
+        yield (
+            "mouthPucker",
+            self.field(-0.42 * x * around, 0.12 * (y + 70) * lip, 6.5 * around * np.exp(-((x / 20) ** 2))),
+        )
+        funnel = self.field(
+            -0.28 * x * around, (1 - 2 * self.lower) * 5.0 * lip * ramp(ax, 26, 6), 6.0 * lip * ramp(ax, 30, 10)
+        )
         yield "mouthFunnel", funnel + 0.18 * opened
         upper, lower = lip * (1 - self.lower) * ramp(ax, 26, 14), lip * self.lower * ramp(ax, 26, 14)
         yield "mouthRollUpper", self.field(0, -2.8 * upper * ramp(y, -69.5, -62), -3.4 * upper)

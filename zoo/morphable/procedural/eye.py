@@ -43,7 +43,7 @@ class Lids:
         over: Millimetres that the upper margin stands out further, to close over the lower one.
     """
 
-    upper: float = 4.6
+    upper: float = 4.9
     lower: float = 5.2
     squint: float = 0.0
     fold: float = 1.0
@@ -59,7 +59,9 @@ SQUINT = replace(OPEN, upper=3.7, lower=2.6, squint=1.6)
 def border() -> Array:
     """The patch's outermost ring as seen from the front: (SECTORS,2), counter-clockwise from the outer corner."""
     angle = _angles()
-    return np.stack([PATCH_CENTRE[0] + PATCH_SIZE[0] * np.cos(angle), PATCH_CENTRE[1] + PATCH_SIZE[1] * np.sin(angle)], -1)
+    return np.stack(
+        [PATCH_CENTRE[0] + PATCH_SIZE[0] * np.cos(angle), PATCH_CENTRE[1] + PATCH_SIZE[1] * np.sin(angle)], -1
+    )
 
 
 def margin(lids: Lids) -> Array:
@@ -119,7 +121,7 @@ def lid_sphere(x: Array, y: Array, radius: float) -> Array:
 
 
 def _angles() -> Array:
-    return np.arange(SECTORS) * (2.0 * np.pi / SECTORS)
+    return np.linspace(0.0, 2.0 * np.pi, SECTORS, endpoint=False)
 
 
 def _peak(share: float, centre: float, width: float) -> float:

@@ -1,4 +1,4 @@
-"""How heads differ: named fields, each with a spread and its ties to body size, sex and weight, then their principal axes."""
+"""How heads differ: named fields with spreads and ties to body size, sex and weight, then their principal axes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,15 @@ _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
 class Trait(NamedTuple):
-    """One way in which heads differ: its displacement at one standard deviation, and what shares of it follow from
-    overall length, from sex (positive: male) and from weight; asymmetric traits follow none of them."""
+    """One way in which heads differ.
+
+    Args:
+        name: What differs.
+        field: (V,3) displacement at one standard deviation, millimetres.
+        length: Its correlation with the length of the body.
+        sex: With being male.
+        weight: With weight.
+    """
 
     name: str
     field: Array
@@ -76,23 +83,35 @@ _LOPSIDED = frozenset(
 def _whole_face(head: Head) -> Iterator[Trait]:
     p = head.points
     x, y, z = p.T
-    ax, side = np.abs(x), np.sign(x)
+    ax, side = np.abs(x), x / np.sqrt(x**2 + 4.0)
     zero = np.zeros_like(x)
 
-    def trait(name: str, dx: Array, dy: Array, dz: Array, length: float = 0, sex: float = 0, weight: float = 0) -> Trait:
+    def trait(
+        name: str, dx: Array, dy: Array, dz: Array, length: float = 0, sex: float = 0, weight: float = 0
+    ) -> Trait:
         field = np.stack([dx + zero, dy + zero, dz + zero], -1)
         return Trait(name, rigid_eyes(head, field), length, sex, weight)
 
-    above, below = np.clip(y, 0, None), np.clip(y, -125, 0)
+    below = np.clip(y, -125, 0)
     front = ramp(z, -20, 70)
     yield trait("size", 0.028 * x, 0.028 * y, 0.028 * z, 0.75, 0.5)
-    yield trait("skull width", 0.035 * x * (1 - 0.4 * front * ramp(y, 20, -60)), zero, zero, 0.3, 0.2)
+    yield trait("skull width", 0.035 * x * (1 - 0.7 * front * ramp(y, 45, -15)), zero, zero, 0.3, 0.2)
     yield trait("skull length", zero, zero, 0.04 * np.minimum(z, 20), 0.3, 0.2)
     yield trait("skull height", zero, 0.05 * np.clip(y - 25, 0, None), zero, 0.3)
     yield trait("face length", zero, 0.04 * below, zero, 0.7, 0.3)
-    yield trait("face width", 0.04 * x * window(y, -130, 20, 45) * front, zero, zero, 0.1, 0.3, 0.5)
+    yield trait(
+        "face width",
+        0.04 * x * (0.3 + 0.7 * ramp(ax, 18, 60)) * window(y, -130, 20, 45) * front,
+        zero,
+        zero,
+        0.1,
+        0.3,
+        0.5,
+    )
     yield trait("face depth", zero, zero, 2.6 * front * window(y, -130, 40, 40) * np.exp(-((x / 45) ** 2)), 0.2, 0.2)
-    yield trait("forehead slope", zero, zero, -2.6 * ramp(y, 15, 75) * ramp(z, 0, 70) * np.exp(-((x / 60) ** 2)), 0, 0.5)
+    yield trait(
+        "forehead slope", zero, zero, -2.6 * ramp(y, 15, 75) * ramp(z, 0, 70) * np.exp(-((x / 60) ** 2)), 0, 0.5
+    )
     yield trait("forehead height", zero, 3.0 * window(y, 45, 75, 30) * ramp(z, 20, 60), zero, 0.3)
     yield trait("forehead bulge", zero, zero, 1.8 * bump(ax, y, (0, 58), (34, 18)) * front)
     yield trait("occiput", zero, zero, -3.5 * bump(ax, y, (0, 15), (45, 35)) * ramp(z, -20, -70))
@@ -126,18 +145,22 @@ def _whole_face(head: Head) -> Iterator[Trait]:
 def _features(head: Head) -> Iterator[Trait]:
     p = head.points
     x, y, z = p.T
-    ax, side = np.abs(x), np.sign(x)
+    ax, side = np.abs(x), x / np.sqrt(x**2 + 4.0)
     zero = np.zeros_like(x)
     front = ramp(z, 45, 70)
 
-    def trait(name: str, dx: Array, dy: Array, dz: Array, length: float = 0, sex: float = 0, weight: float = 0) -> Trait:
+    def trait(
+        name: str, dx: Array, dy: Array, dz: Array, length: float = 0, sex: float = 0, weight: float = 0
+    ) -> Trait:
         field = np.stack([dx + zero, dy + zero, dz + zero], -1)
         return Trait(name, rigid_eyes(head, field), length, sex, weight)
 
     # chin
     chin = bump(ax, y, (0, -104), (18, 12)) * front
     yield trait("chin forward", zero, zero, 2.8 * chin, 0, 0.4)
-    yield trait("chin width", x * 0.08 * window(y, -118, -98, 20) * front * np.exp(-((x / 32) ** 2)), zero, zero, 0, 0.5)
+    yield trait(
+        "chin width", x * 0.08 * window(y, -118, -98, 20) * front * np.exp(-((x / 32) ** 2)), zero, zero, 0, 0.5
+    )
     yield trait("chin height", zero, -2.8 * ramp(y, -84, -112) * front * np.exp(-((x / 45) ** 2)), zero, 0.4, 0.3)
     cleft = bump(ax, y, (0, -104), (2.6, 6)) * front
     yield trait("chin cleft", zero, zero, -0.7 * cleft + 0.25 * bump(ax, y, (9, -104), (6, 7)) * front, 0, 0.3)
@@ -146,10 +169,12 @@ def _features(head: Head) -> Iterator[Trait]:
     brow = bump(ax, y, (32, 18), (19, 8)) * front
     yield trait("brow ridge", zero, -0.7 * brow, 1.9 * brow, 0, 0.7)
     yield trait("glabella", zero, zero, 1.3 * bump(ax, y, (0, 22), (11, 9)) * front, 0, 0.5)
-    yield trait("brow height", zero, 1.9 * window(y, 12, 34, 10) * bump(ax, y, (32, 20), (24, 40)) * front, zero, 0.1, -0.5)
+    yield trait(
+        "brow height", zero, 1.9 * window(y, 12, 34, 10) * bump(ax, y, (32, 20), (24, 40)) * front, zero, 0.1, -0.5
+    )
     yield trait("brow slant", zero, 0.9 * (ax - 30) / 14 * window(y, 13, 32, 12) * window(ax, 8, 58, 8) * front, zero)
     socket = bump(ax, y, (32, 0), (26, 20)) * front
-    yield trait("eye spacing", side * 1.6 * socket, zero, zero, 0.3, 0.1)
+    yield trait("eye spacing", side * 0.8 * socket, zero, zero, 0.3, 0.1)
     yield trait("eye height", zero, 1.4 * socket, zero)
     yield trait("eye depth", zero, zero, 1.5 * socket, 0, -0.3)
     bag = bump(ax, y, (30, -14), (11, 4.5)) * front

@@ -18,7 +18,7 @@ _JAW = [(70, 0, 36), (68, -20, 38), (64, -40, 40), (59, -58, 44), (52, -77, 51),
         (16, -112, 93), (0, -114, 98)]  # fmt: skip
 _BROW = [(12, 20, 104), (23, 23, 102), (34, 24.5, 98), (45, 23, 90), (54, 17, 79)]
 _BRIDGE = [(0, 4, 103), (0, -11, 110), (0, -25, 118), (0, -38, 127)]
-_BASE = [(0, -48, 112), (6.5, -47.5, 110), (13, -47, 107)]
+_BASE = [(0, -50.8, 111.0), (6.5, -47.5, 110), (13, -47, 107)]
 
 
 def landmark_indices(head: Head) -> Index:
@@ -29,15 +29,14 @@ def landmark_indices(head: Head) -> Index:
     middle = skin[np.abs(head.points[skin, 0]) < 1e-9]
     axis = cKDTree(head.points[middle])
 
-    def nearest(places: list[tuple[float, float, float]]) -> Index:
-        wanted = np.array(places, np.float64)
-        found = skin[tree.query(wanted)[1]]
-        return np.where(wanted[:, 0] == 0, middle[axis.query(wanted)[1]], found)
+    def nearest(places: Array) -> Index:
+        found = skin[tree.query(places)[1]]
+        return np.where(places[:, 0] == 0, middle[axis.query(places)[1]], found)
 
     def columns(ids: Index, sectors: int, ring: int, shares: list[float]) -> Index:
         return ids[ring * sectors + np.round(np.array(shares) * sectors).astype(np.int64) % sectors]
 
-    jaw, brow, bridge, base = (nearest(places) for places in (_JAW, _BROW, _BRIDGE, _BASE))
+    jaw, brow, bridge, base = (nearest(np.array(places, np.float64)) for places in (_JAW, _BROW, _BRIDGE, _BASE))
     mirror = head.mirror
     # the left eye from its inner corner over the upper lid; columns count from the outer corner over the upper lid
     lids = columns(head.skin.eyes[0], eye.SECTORS, eye.MARGIN_RING, [0.5, 1 / 3, 1 / 6, 0.0, 5 / 6, 2 / 3])
@@ -49,5 +48,17 @@ def landmark_indices(head: Head) -> Index:
     line[[0, 1, 7]] = mirror[line[[4, 3, 5]]]
     right_eye = mirror[lids[[3, 2, 1, 0, 5, 4]]]
     return np.concatenate(
-        [mirror[jaw[:-1]], jaw[::-1], mirror[brow[::-1]], brow, bridge, mirror[base[:0:-1]], base, right_eye, lids, red, line]
+        [
+            mirror[jaw[:-1]],
+            jaw[::-1],
+            mirror[brow[::-1]],
+            brow,
+            bridge,
+            mirror[base[:0:-1]],
+            base,
+            right_eye,
+            lids,
+            red,
+            line,
+        ]
     )

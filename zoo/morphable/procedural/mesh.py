@@ -14,7 +14,10 @@ from zoo.morphable.procedural.template import Skin, build_skin
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-LABELS = ("skin", "ear", "neck", "hair", "brows", "lips", "mouth", "sclera", "iris", "pupil", "teeth", "gums", "tongue")
+LABELS = (
+    "skin", "ear", "neck", "hair", "brows", "lips", "mouth", "eye_socket", "sclera", "iris", "pupil", "teeth", "gums",
+    "tongue",
+)  # fmt: skip
 PARTS = ("skin", "left eyeball", "right eyeball", "upper teeth", "lower teeth", "tongue")
 
 
@@ -76,14 +79,14 @@ def build_head() -> Head:
             mirror.append(np.arange(size) + start + (size if k == 1 else -size))
         else:
             distance = np.abs(piece.points[:, None] * flip - piece.points[None]).sum(-1)
-            mirror.append(distance.argmin(1) + start)
+            mirror.append(np.asarray(distance.argmin(1) + start, np.int64))
         start += size
     whole = np.concatenate(points)
     part_ids, zones = np.concatenate(part), np.concatenate(zone)
     brow = np.where(part_ids == 0, brow_weight(whole), 0.0)
     hair = np.where(part_ids == 0, hair_weight(whole), 0.0)
-    for k in skin.ears:
-        hair[k[ear.SECTORS :]] = 0.0
+    for ids in skin.ears:
+        hair[ids[ear.SECTORS :]] = 0.0
     labels = _labels(whole, part_ids, zones, brow, hair, skin)
     dressed = whole + _hair_relief(whole, np.where(hair > 0, hair_depth(whole), 0.0))
     return Head(
@@ -102,7 +105,7 @@ def build_head() -> Head:
 
 
 def brow_weight(points: Array, lift: float = 0.0, thick: float = 1.0, arch: float = 1.0) -> Array:
-    """How much of a brow lies at (N,3) places, for a brow lifted by millimetres, of relative thickness and arch: (N,)."""
+    """How much of a brow lies at (N,3) places: (N,); lifted by millimetres, with factors on thickness and arch."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     along = np.clip((x - 11.0) / 44.0, 0.0, 1.0)
     middle = 18.2 + lift + arch * (6.2 * np.sin(np.pi * np.clip(along, 0, 1) ** 1.35) ** 1.2) - 1.0 * along**2
@@ -123,7 +126,7 @@ def hair_depth(points: Array) -> Array:
 
 
 def _hairline(points: Array) -> Array:
-    """Height of the hairline where the surface has (N,3) places' depth: over the forehead, round the ear, along the nape."""
+    """Height of the hairline at the depths of (N,3) places, over the forehead, round the ear, along the nape: (N,)."""
     x, z = np.abs(points[:, 0]), points[:, 2]
     line = np.interp(z, [-95, -60, -38, -22, -8, 6, 18, 30, 46, 62, 80, 100],
                      [-82, -80, -62, -24, 8, -12, -10, 14, 34, 58, 64, 66])  # fmt: skip
@@ -152,7 +155,7 @@ def _labels(points: Array, part: Index, zone: Array, brow: Array, hair: Array, s
     for ids in skin.ears:
         labels[ids[ear.SECTORS :]] = index["ear"]
     for ids in skin.eyes:
-        labels[ids[(eye.MARGIN_RING + 1) * eye.SECTORS :]] = index["mouth"]
+        labels[ids[(eye.MARGIN_RING + 1) * eye.SECTORS :]] = index["eye_socket"]
     ring = np.arange(len(skin.mouth)) // mouth.SECTORS
     labels[skin.mouth[(ring >= mouth.RED_RING) & (ring <= mouth.LINE_RING)]] = index["lips"]
     labels[skin.mouth[ring > mouth.LINE_RING]] = index["mouth"]

@@ -32,14 +32,15 @@ LINE_RING = len(_SKIN) + len(_RED) - 1
 
 def angles() -> Array:
     """Where around the mouth each column of points lies, from the left corner over the upper lip: (SECTORS,)."""
-    even = np.arange(SECTORS) * (2.0 * np.pi / SECTORS)
-    return even
+    return np.linspace(0.0, 2.0 * np.pi, SECTORS, endpoint=False)
 
 
 def border() -> Array:
     """The patch's outermost ring as seen from the front: (SECTORS,2)."""
     angle = angles()
-    return np.stack([PATCH_CENTRE[0] + PATCH_SIZE[0] * np.cos(angle), PATCH_CENTRE[1] + PATCH_SIZE[1] * np.sin(angle)], -1)
+    return np.stack(
+        [PATCH_CENTRE[0] + PATCH_SIZE[0] * np.cos(angle), PATCH_CENTRE[1] + PATCH_SIZE[1] * np.sin(angle)], -1
+    )
 
 
 def lips(surface: HeightMap) -> Array:
@@ -90,7 +91,9 @@ def lips(surface: HeightMap) -> Array:
 def _line(x: Array) -> Array:
     """Height of the line between the lips."""
     u = np.abs(x) / HALF_WIDTH
-    return LINE_Y + 0.5 * np.exp(-((x / 9.0) ** 2)) * -1.0 + 0.8 * np.exp(-(((np.abs(x) - 11.0) / 6.0) ** 2)) - 0.8 * u**4
+    return (
+        LINE_Y + 0.5 * np.exp(-((x / 9.0) ** 2)) * -1.0 + 0.8 * np.exp(-(((np.abs(x) - 11.0) / 6.0) ** 2)) - 0.8 * u**4
+    )
 
 
 def _upper_border(x: Array) -> Array:

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 SOURCE = np.array([0.0, -31.0, 72.0])
 """The point behind the nose that its lower half is seen from; the upper half is seen from the line above it."""
 
-_RIDGE = PchipInterpolator([-60, -38, -30, -18, -5, 5, 14, 24], [118.0, 122.5, 120.3, 114.0, 106.7, 102.4, 101.3, 96.0])
+_RIDGE = PchipInterpolator([-60, -38, -30, -18, -5, 5, 14, 24], [118.0, 124.2, 121.3, 114.0, 106.7, 102.4, 101.3, 96.0])
 _HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [6.0, 5.6, 5.3, 5.3, 5.5, 8.0, 14.0])
 
 
@@ -64,9 +64,9 @@ def solid(points: Array, surface: HeightMap) -> Array:
     slope = np.sqrt(1.0 + (np.minimum(x, 16.0) / half) ** 2)
     bridge = (_RIDGE(np.clip(y, -60, 24)) - half * (slope - 1.0) * 1.75 - z) / (0.6 + 0.6 * slope)
     bridge -= 9.0 * ramp(y, -34, -47) + 6.0 * ramp(y, 16, 30) + 9.0 * ramp(x, 11, 19)
-    tip = _ellipsoid(x, y, z, (1.4, -38.2, 114.5), (7.6, 8.4, 12.8))
+    tip = _ellipsoid(x, y, z, (1.4, -38.2, 116.0), (7.6, 8.4, 14.2))
     wing = _ellipsoid(x, y, z, (11.0, -41.3, 106.6), (6.1, 5.9, 10.4))
-    column = _ellipsoid(x, y, z, (0.0, -43.6, 112.0), (3.0, 5.0, 11.5))
+    column = _ellipsoid(x, y, z, (0.0, -42.6, 111.0), (3.0, 5.0, 12.0))
     nose = smooth_max(bridge, tip, 5.0)
     nose = smooth_max(nose, wing, 3.0)
     nose = smooth_max(nose, column, 2.5)

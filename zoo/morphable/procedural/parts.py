@@ -14,7 +14,7 @@ Index = NDArray[np.int64]
 
 _EYE_SECTORS = 28
 # Angles from the gaze of the eyeball's rings, degrees: pupil, its edge, iris, its edge, white.
-_EYE_RINGS = np.array([4.5, 8.2, 9.6, 15.0, 21.0, 26.5, 29.8, 34.0, 42.0, 55.0, 75.0, 100.0, 140.0])
+_EYE_RINGS = np.array([4.5, 8.2, 9.6, 15.0, 21.0, 27.8, 30.5, 34.5, 42.0, 55.0, 75.0, 100.0, 140.0])
 PUPIL_RINGS, IRIS_RINGS = 2, 6
 _TEETH, _COLUMNS = 14, 4
 _ARCH_HALF = 23.0
@@ -88,9 +88,9 @@ def teeth(upper: bool, line_depth: float, line_height: float) -> Part:
     sections = len(section)
     ends = np.stack([points[:sections].mean(0), points[-sections:].mean(0)])
     points = np.concatenate([ends[:1], points, ends[1:]])
-    zone = np.concatenate([[1.0], np.stack(zones, 1).ravel(), [1.0]])
+    where = np.concatenate([[1.0], np.stack(zones, 1).ravel(), [1.0]])
     triangles = _closed_rings(columns, sections)
-    return Part(points, triangles if upper else triangles[:, ::-1], zone)
+    return Part(points, triangles if upper else triangles[:, ::-1], where)
 
 
 def tongue(line_depth: float, line_height: float) -> Part:
@@ -110,7 +110,7 @@ def tongue(line_depth: float, line_height: float) -> Part:
 
 
 def _closed_rings(rings: int, sectors: int) -> Index:
-    """Triangles of rings between two poles; the first pole is vertex 0, the rings turn counter-clockwise seen from it."""
+    """Triangles of rings between two poles; vertex 0 is the first pole, the rings turn left around it."""
     column = np.arange(sectors)
     beside = (column + 1) % sectors
     last = 1 + rings * sectors

@@ -56,10 +56,10 @@ def _height(base: Array) -> Array:
     fold = x - (21.0 + 0.42 * (-44.0 - y))
     height -= 1.3 * face * np.exp(-0.5 * (fold / 3.5) ** 2) * window(y, -62, -44, 10)
     # muzzle: the teeth carry the lips forward
-    height += 3.0 * face * bump(x, y, (0, -66), (23, 15))
+    height += 3.0 * face * bump(x, y, (0, -68), (23, 13))
     # hollow under the lower lip, chin with its two soft halves
     height -= 1.8 * face * bump(x, y, (0, -88), (15, 5))
-    height += 4.0 * face * bump(x, y, (0, -104), (14, 9))
+    height += 4.0 * face * bump(x, y, (0, -105.5), (14, 9))
     height += 0.5 * face * bump(x, y, (11, -105), (8, 7))
     # the line of the jaw and its angle
     height += 1.5 * bump(z, y, (14, -80), (18, 13)) * ramp(x, 30, 45)

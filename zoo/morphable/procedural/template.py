@@ -1,4 +1,4 @@
-"""The skin's one mesh: points spread over the head, denser where the face is fine, with the rings of eyes, mouth and ears.
+"""The skin's one mesh: points spread over the head, denser where the face is fine, with rings at eyes, mouth and ears.
 
 The skin is one closed surface: the pockets behind lids and lips are part of it. Left and right mirror each other.
 """
@@ -34,7 +34,7 @@ class Skin:
         triangles: (T,3) counter-clockwise from outside.
         chart: (V,3) places on a unit sphere, for texture coordinates.
         mirror: (V,) the vertex on the other side of the face.
-        eyes: Vertex ids of the left and right eye's patch, (RINGS * SECTORS + 1,) each, in the order of ``eye.eyelids``.
+        eyes: Vertex ids of the left and the right eye's patch, (RINGS * SECTORS + 1,) each, ordered as ``eye.eyelids``.
         mouth: The same for ``mouth.lips``.
         ears: The same for ``ear.pinna``, left and right.
         surface: Depth of the face without lids.
@@ -106,16 +106,16 @@ def build_skin() -> Skin:
         ids = np.concatenate([ring, new])
         patches.append(ids)
         points = np.concatenate([points, shape[sectors:]])
-        rings = (len(shape) - 1) // sectors
-        share = np.repeat(1.0 - np.arange(1, rings) / rings, sectors)
+        count = (len(shape) - 1) // sectors
+        share = np.repeat(1.0 - np.arange(1, count) / count, sectors)
         centre = chart[ring].mean(0)
-        inside = centre + (np.tile(chart[ring], (rings - 1, 1)) - centre) * share[:, None]
+        inside = centre + (np.tile(chart[ring], (count - 1, 1)) - centre) * share[:, None]
         inside = np.concatenate([inside, centre[None]])
         chart = np.concatenate([chart, inside / np.linalg.norm(inside, axis=1, keepdims=True)])
         clockwise = k in (1, 3)
-        stitched.append(ids[_strips(sectors, rings, clockwise)])
+        stitched.append(ids[_strips(sectors, count, clockwise)])
         if k == 2:
-            rows = np.arange(1, rings)[:, None] * sectors + opposite
+            rows = np.arange(1, count)[:, None] * sectors + opposite
             mirror = np.concatenate([mirror, ids[rows.ravel()], ids[-1:]])
         elif k in (0, 3):
             mirror = np.concatenate([mirror, new + len(new)])
@@ -202,7 +202,9 @@ def _spread(fixed: Array, rings: list[Array], bare: HeightMap) -> tuple[Array, A
     """
     rng = np.random.default_rng(20)
     t = np.concatenate([np.full(_RIM, float(LAST)), rng.uniform(0.0, LAST + 1.0, 22000), rng.uniform(5.5, 17.0, 42000)])
-    theta = np.concatenate([np.linspace(0.06, np.pi - 0.06, _RIM), rng.uniform(0.0, np.pi, 22000), rng.uniform(0.0, 1.3, 42000)])
+    theta = np.concatenate(
+        [np.linspace(0.06, np.pi - 0.06, _RIM), rng.uniform(0.0, np.pi, 22000), rng.uniform(0.0, 1.3, 42000)]
+    )
     place = _head(t, theta, bare)
     chart = sphere_chart(t, theta)
     inside = np.any([_enclosed(chart, ring, 1.07) for ring in rings], axis=0)
