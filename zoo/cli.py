@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "predict": ("zoo.commands.predict:main", "take pictures apart"),
     "export": ("zoo.commands.export:main", "write a model as ONNX or PyTorch program, and check it"),
     "convert": ("zoo.commands.convert:main", "turn the authors' checkpoint into ours"),
+    "convert": ("zoo.commands.convert:main", "turn the authors' checkpoint into ours"),
     "data": ("zoo.commands.data:main", "what data there is, where it must lie, what a batch looks like"),
     "doctor": ("zoo.commands.doctor:main", "what is installed, what is missing, what to do about it"),
 }
@@ -55,10 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("zoo: stopped.", file=sys.stderr)
         return 130
-    except SystemExit as ended:  # Lightning turns Ctrl-C into this, argparse its help
+    except SystemExit as ended:  # Lightning turns Ctrl-C into this, rich a reader that has seen enough
         if isinstance(ended.__context__, KeyboardInterrupt):
             print("zoo: stopped.", file=sys.stderr)
             return 130
+        if isinstance(ended.__context__, BrokenPipeError):
+            return 0
         raise
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

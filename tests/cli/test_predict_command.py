@@ -35,9 +35,8 @@ def test_layers_views_panel_and_numbers(toy, run, weights):
 
 def test_a_bad_picture_is_reported_and_the_others_are_done(toy, run, weights):
     (toy / "bad.png").write_bytes((toy / "a.png").read_bytes()[:60])
-    code, out, err = run(
-        "predict", "--model", "toy", "a.png", "bad.png", "lost.png", "b.png", "-o", "out", "--weights", weights
-    )
+    images = ("a.png", "bad.png", "lost.png", "b.png")
+    code, out, err = run("predict", "--model", "toy", *images, "-o", "out", "--weights", weights)
     assert code == 2
     assert out.splitlines() == ["a.png -> out/a/panel.png", "b.png -> out/b/panel.png"]
     assert "bad.png is damaged" in err

@@ -17,17 +17,9 @@ def test_list_filters_by_task(run):
 
 def test_info_has_what_a_reader_wants(run):
     out = run("info", "toy")[1]
-    for said in (
-        "NOWHERE 2026",
-        "licence: MIT",
-        "(B,3,H,W)",
-        "sRGB-encoded",
-        "0.1",
-        "0.2",
-        "It is a toy.",
-        "--recipe paper",
-    ):
+    for said in ("NOWHERE 2026", "licence: MIT", "(B,3,H,W)", "sRGB-encoded", "0.1", "0.2", "It is a toy."):
         assert said in out
+    assert "python -m zoo fit --model toy --recipe paper" in out
     assert json.loads(run("info", "toy", "--json")[1])["paper"]["year"] == 2026
 
 
