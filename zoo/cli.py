@@ -21,7 +21,6 @@ VERBS: dict[str, tuple[str, str]] = {
     "predict": ("zoo.commands.predict:main", "take pictures apart"),
     "export": ("zoo.commands.export:main", "write a model as ONNX or PyTorch program, and check it"),
     "convert": ("zoo.commands.convert:main", "turn the authors' checkpoint into ours"),
-    "convert": ("zoo.commands.convert:main", "turn the authors' checkpoint into ours"),
     "data": ("zoo.commands.data:main", "what data there is, where it must lie, what a batch looks like"),
     "doctor": ("zoo.commands.doctor:main", "what is installed, what is missing, what to do about it"),
 }
