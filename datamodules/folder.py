@@ -35,8 +35,8 @@ class ImageFolder(ZooDataModule):
         detector: As ``zoo.faces.detect_faces`` takes it.
         landmarks: A folder with a text file of 5 or 68 ``x y`` lines for each photo, under the photo's name with .txt;
             a photo without one is left to the detector. Files beside the photos are found without this.
-        val: Share of photos for validation.
-        test: Share of photos for the test.
+        val_share: Share of photos for validation.
+        test_share: Share of photos for the test.
         flip: Mirror half of the training samples, others in each epoch.
 
     Raises:
@@ -53,18 +53,18 @@ class ImageFolder(ZooDataModule):
         faces: str = "find",
         detector: str = "auto",
         landmarks: str | None = None,
-        val: float = 0.1,
-        test: float = 0.1,
+        val_share: float = 0.1,
+        test_share: float = 0.1,
         flip: bool = True,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
         if faces not in ("find", "whole"):
             raise UserError(f"faces is '{faces}'; say find or whole.")
-        if val < 0 or test < 0 or val + test > 1:
-            raise UserError(f"val is {val} and test {test}; they are shares of all photos, at most 1 together.")
+        if val_share < 0 or test_share < 0 or val_share + test_share > 1:
+            raise UserError(f"val_share is {val_share} and test_share {test_share}; they are shares of all photos, at most 1 together.")
         self.folder, self.size, self.faces, self.detector, self.flip = folder, size, faces, detector, flip
         self.landmarks = Path(landmarks).expanduser() if landmarks else None
-        self.shares = (test, val)
+        self.shares = (test_share, val_share)
 
     def prepare_data(self) -> None:
         """Cut the crops. Lightning calls it on one rank a node."""
@@ -80,7 +80,7 @@ class ImageFolder(ZooDataModule):
         data = CroppedFaces(arrays, rows, names, self.flip and split == "train", self.seed)
         if not len(data):
             raise UserError(
-                f"no photo with a face in {self.folder} falls to '{split}'; add photos, or change val and test."
+                f"no photo with a face in {self.folder} falls to '{split}'; add photos, or change val_share and test_share."
             )
         return data
 

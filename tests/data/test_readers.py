@@ -238,7 +238,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_folder_of_photos_with_landmarks(photos: Path) -> None:
-    data = ImageFolder(str(photos), size=16, batch_size=5, val=0.2, test=0.2)
+    data = ImageFolder(str(photos), size=16, batch_size=5, val_share=0.2, test_share=0.2)
     data.prepare_data()
     sets = {split: set(data.dataset(split).names) for split in ("train", "val", "test")}
     assert sum(map(len, sets.values())) == len(set.union(*sets.values())) == 12

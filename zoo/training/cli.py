@@ -52,6 +52,7 @@ _NOISE = (
     ".*The number of training batches.*is smaller than the logging interval.*",
     ".*in eval mode at the start of training.*",
     ".*treespec, LeafSpec.*",
+    ".*Using `DistributedSampler` with the dataloaders.*",
     ".*callbacks used to create the checkpoint need to be provided.*",
     ".*Checkpoint directory.*",
     ".*The dirpath has changed.*",
@@ -189,7 +190,7 @@ class ZooCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (MisconfigurationException, ValueError, TypeError) as error:
-            raise UserError(f"{' '.join(str(error).split())}") from error
+            raise UserError(_own_words(error) or " ".join(str(error).split())) from error
         self._load_weights()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -323,6 +324,16 @@ class _Announcer(Callback):
         """Announce a training run, once."""
         if stage == "fit":
             self.cli.announce()
+
+
+def _own_words(error: BaseException) -> str | None:
+    """The sentence of a ``UserError`` inside: jsonargparse wraps what a constructor raises in pages of its own."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, UserError):
+            return str(seen)
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 def _quieten() -> None:
