@@ -8,7 +8,7 @@ import trimesh
 from torch.nn.functional import normalize
 
 from zoo.errors import UserError
-from zoo.render import euler_to_matrix, vertex_normals
+from zoo.render import euler_to_matrix, expand, vertex_normals
 
 
 @pytest.mark.parametrize("weighting", ["area", "equal"])
@@ -29,6 +29,18 @@ def test_weightings_by_hand() -> None:
     equal = vertex_normals(points, triangles, "equal")
     torch.testing.assert_close(equal[0, 0], normalize(torch.tensor([1.0, 0, 1]), dim=0))
     torch.testing.assert_close(area[0, 1:], equal[0, 1:])
+
+
+def test_batches_in_pieces_and_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    sphere = trimesh.creation.icosphere(1)
+    points, triangles = torch.tensor(sphere.vertices).float(), torch.tensor(sphere.faces.copy())
+    batch = points * torch.tensor([[1.0, 1, 1], [1, 2, 1], [3, 1, 1]])[:, None]
+    whole = vertex_normals(batch, triangles)
+    monkeypatch.setattr(expand, "BUDGET_CPU", 2 * len(triangles))
+    assert torch.equal(vertex_normals(batch, triangles), whole)
+    half = vertex_normals((batch * 1e-3).half(), triangles)
+    assert half.dtype == torch.float16
+    torch.testing.assert_close(half.float(), whole, atol=0.01, rtol=0)
 
 
 def test_turn_with_the_mesh() -> None:

@@ -80,7 +80,8 @@ class MeshRenderer(nn.Module):
         """
         # bfloat16 has 8 bits: at 224 pixels that is an error of a whole pixel.
         with torch.autocast(vertices.device.type, enabled=False):
-            screen = camera.project(vertices if vertices.dtype == torch.float64 else vertices.float())
+            vertices = vertices if vertices.dtype == torch.float64 else vertices.float()
+            screen = camera.project(vertices)
             draw = pytorch3d_backend.rasterize if self._uses_pytorch3d(screen.device) else rasterize
             face_ids = draw(
                 screen, triangles, camera.height, camera.width, cull=self.cull, perspective=camera.perspective
