@@ -59,7 +59,7 @@ KEYS: dict[str, Key] = {
     "segmentation": Key(("B", "H", "W"), "class ids, 255 = ignore", 0.0, 255.0, torch.int64),
     "landmarks": Key(("B", "68", "2"), "iBUG order, pixels, x right, y down, centre of the top-left pixel is (0, 0)"),
     "identity": Key(("B", "K"), "morphable-model coefficients in standard deviations"),
-    "expression": Key(("B", "K"), "morphable-model coefficients in standard deviations"),
+    "expression": Key(("B", "K"), "in standard deviations, or in [0, 1] where the model has blend shapes"),
     "texture": Key(("B", "K"), "morphable-model coefficients in standard deviations"),
     "rotation": Key(("B", "3"), "Euler angles (x, y, z) in radians; R = Rz Ry Rx"),
     "translation": Key(("B", "3"), "model units, camera frame"),
