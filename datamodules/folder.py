@@ -61,7 +61,9 @@ class ImageFolder(ZooDataModule):
         if faces not in ("find", "whole"):
             raise UserError(f"faces is '{faces}'; say find or whole.")
         if val_share < 0 or test_share < 0 or val_share + test_share > 1:
-            raise UserError(f"val_share is {val_share} and test_share {test_share}; they are shares of all photos, at most 1 together.")
+            raise UserError(
+                f"val_share is {val_share} and test_share {test_share}; they are shares of all photos, at most 1 together."
+            )
         self.folder, self.size, self.faces, self.detector, self.flip = folder, size, faces, detector, flip
         self.landmarks = Path(landmarks).expanduser() if landmarks else None
         self.shares = (test_share, val_share)

@@ -16,6 +16,7 @@ from datamodules.about import missing
 from datamodules.augment import flip_coins, hflip
 from datamodules.base import BatchDataset, ZooDataModule
 from datamodules.loader import epoch_and_sample
+from datamodules.unit import unit_normals
 from zoo.errors import UserError
 from zoo.imaging import linear_to_srgb, read_image, srgb_to_linear
 from zoo.render.sh import ATTENUATION, sfsnet_to_light, sh_basis, shade
@@ -138,7 +139,7 @@ class _Samples(BatchDataset):
         inside = (label["mask"][:1] > 0.25).float()
         linear = self._shrink(srgb_to_linear(read_image(sample.file("face"))))
         albedo = self._shrink(srgb_to_linear(label["albedo"]))
-        normal = F.normalize(self._shrink((2 * label["normal"] - 1) * inside), dim=0)
+        normal = unit_normals(self._shrink((2 * label["normal"] - 1) * inside)[None])[0]
         mask = (self._shrink(inside) > 0.999) & (albedo.amin(0, keepdim=True) > _DARKEST)
         mask = mask.float()
         return {

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
+from datamodules.unit import unit_normals
 from zoo.render.sh import shade
 
 __all__ = ["pack", "stored_keys", "unpack"]
@@ -62,7 +62,7 @@ def unpack(arrays: Mapping[str, NDArray[Any]], keys: Sequence[str]) -> dict[str,
         else:
             batch[key] = tensor.float()
     if "normal" in batch:
-        batch["normal"] = F.normalize(batch["normal"], dim=1)
+        batch["normal"] = unit_normals(batch["normal"])
     if "shading" in keys and "shading" not in batch:
         batch["shading"] = shade(batch["normal"], batch["light"]).clamp_min(0) * batch["mask"]
     return {key: batch[key] for key in keys if key != "triangles"}

@@ -18,6 +18,7 @@ from datamodules.sampling.draws import Draws
 from datamodules.sampling.light import draw_light, expose
 from datamodules.sampling.occluder import draw_occluders
 from datamodules.sampling.pose import PoseRange, draw_rotation
+from datamodules.unit import unit_normals
 from zoo.contract import IGNORE
 from zoo.errors import UserError
 from zoo.imaging import linear_to_srgb, srgb_to_linear
@@ -128,7 +129,7 @@ class FaceRenderer:
         maps = {
             "cover": cover,
             "albedo": pooled[:, 0:3] / share,
-            "normal": F.normalize(pooled[:, 3:6], dim=1),
+            "normal": unit_normals(pooled[:, 3:6]),
             "depth": pooled[:, 6:7] / share,
         }
         if "segmentation" in self.keys:
