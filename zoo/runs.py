@@ -14,7 +14,7 @@ import yaml
 from zoo.cards import read_yaml
 from zoo.errors import UserError
 
-__all__ = ["VARIABLE", "Run", "find_run", "new_run", "newest_checkpoint"]
+__all__ = ["VARIABLE", "Run", "find_run", "is_main_process", "new_run", "newest_checkpoint"]
 
 VARIABLE = "ZOO_RUN"
 """Names the run's folder to processes that Lightning starts, and to YAML files as ``${oc.env:ZOO_RUN}``."""
@@ -71,6 +71,8 @@ class Run:
 
     def write_command(self, arguments: Sequence[str]) -> None:
         """Keep the command, so that ``--resume`` can repeat it."""
+        if not is_main_process():
+            return
         self.command.write_text(yaml.safe_dump({"arguments": list(arguments)}), encoding="utf-8")
 
     def read_command(self) -> list[str]:
@@ -79,6 +81,8 @@ class Run:
 
     def remove_if_unused(self) -> None:
         """Take the folder away again when a command ended before it wrote anything worth keeping."""
+        if not is_main_process():
+            return
         if {path.name for path in self.folder.glob("**/*") if path.is_file()} <= {self.command.name, self.config.name}:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -104,11 +108,11 @@ def new_run(model: str, folder: Path | None = None, suffix: str = "") -> Run:
         UserError: The folder cannot be made, or holds another run's checkpoints.
     """
     inherited = os.environ.get(VARIABLE)
-    if inherited and _is_child():
+    if inherited and os.environ.get("LOCAL_RANK", "0") != "0":  # Lightning started this process
         return Run(Path(inherited))
     if folder is not None:
         run = Run(folder)
-        if run.last.exists() or run.command.exists():
+        if is_main_process() and (run.last.exists() or run.command.exists()):
             raise UserError(
                 f"{folder} holds a run already; go on with it by --resume {folder}, or name another folder."
             )
@@ -162,9 +166,10 @@ def newest_checkpoint(model: str, which: str) -> Path:
     return max(found, key=lambda path: path.parts)
 
 
-def _is_child() -> bool:
-    """Whether another process of this run started this one (Lightning's own launcher sets the rank)."""
-    return os.environ.get("LOCAL_RANK", "0") != "0"
+def is_main_process() -> bool:
+    """Whether this process is the first of all that train together, as far as can be told before they meet."""
+    ranks = (os.environ.get(name, "0") for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK"))
+    return all(rank == "0" for rank in ranks)
 
 
 def _name() -> str:

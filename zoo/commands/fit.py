@@ -11,7 +11,7 @@ from pathlib import Path
 from zoo.errors import UserError
 from zoo.recipes import Stage
 from zoo.request import Request, read_request
-from zoo.runs import VARIABLE, Run, find_run, new_run, newest_checkpoint
+from zoo.runs import VARIABLE, Run, find_run, is_main_process, new_run, newest_checkpoint
 from zoo.stages import check_stage_options, stage_arguments
 
 __all__ = ["fit", "test", "validate"]
@@ -152,7 +152,8 @@ def _fit_stages(request: Request, run: Run) -> int:
         number = stages.index(stage)
         here = run.stage(stage.name)
         here.folder.mkdir(parents=True, exist_ok=True)
-        print(f"stage {number + 1} of {len(stages)}: {stage.name}")
+        if is_main_process():
+            print(f"stage {number + 1} of {len(stages)}: {stage.name}")
         arguments = stage_arguments(request, stage)
         if stage.verb == "fit" and here.last.is_file():
             arguments += ["--ckpt_path", str(here.last)]
@@ -182,7 +183,8 @@ def _run(
     try:
         ZooCLI(arguments, run, request.model, logger=logger, start_from=start_from, report=report)
     except Interrupted:
-        print(f"Saved. Go on with: python -m zoo fit --resume {(whole or run).folder}", file=sys.stderr)
+        if is_main_process():
+            print(f"Saved. Go on with: python -m zoo fit --resume {(whole or run).folder}", file=sys.stderr)
         return 130
     finally:
         finish_wandb()

@@ -36,9 +36,7 @@ class WholeFiles(TorchCheckpointIO):
                 except RuntimeError as error:  # PyTorch's own name for a write that came up short
                     raise _cause(error) from error
         except UserError as error:
-            raise ZooError(
-                f"the checkpoint was not saved, earlier ones are intact: {error}"
-            ) from error
+            raise ZooError(f"the checkpoint was not saved, earlier ones are intact: {error}") from error
 
 
 class LastCheckpoint(Checkpoint):

@@ -12,6 +12,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from zoo.runs import is_main_process
 from zoo.training.checkpointing import LastCheckpoint
 
 __all__ = ["Interrupted", "StopOnInterrupt"]
@@ -94,4 +95,5 @@ class StopOnInterrupt(Callback):
         if self.requested or not self._training:
             raise KeyboardInterrupt
         self.requested = True
-        print("\nStopping after this step to save a checkpoint; Ctrl-C once more stops at once.", file=sys.stderr)
+        if is_main_process():
+            print("\nStopping after this step to save a checkpoint; Ctrl-C once more stops at once.", file=sys.stderr)
