@@ -1,0 +1,50 @@
+"""What metrics have in common that give each picture a value and average over pictures."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class PerPicture(Metric):
+    """The mean over pictures of a value that is taken inside each picture's mask.
+
+    Pictures without a valid pixel are left out; where there are no others, the result is NaN.
+
+    Shapes:
+        preds, target (B,C,H,W), or with fewer channels that broadcast; mask (B,1,H,W), pixels above 0.5 count.
+    """
+
+    full_state_update = False
+    total: Tensor
+    samples: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("samples", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    @abstractmethod
+    def values(self, preds: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        """The value of each picture (B,); ``valid`` (B,C,H,W) is a truth value for each number."""
+
+    def update(self, preds: Tensor, target: Tensor, mask: Tensor | None = None) -> None:
+        """Take in one batch."""
+        valid = torch.ones_like(preds, dtype=torch.bool) if mask is None else (mask > 0.5).expand_as(preds)
+        seen = valid.flatten(1).any(1)
+        self.total += self.values(preds, target, valid)[seen].double().sum()
+        self.samples += seen.sum()
+
+    def compute(self) -> Tensor:
+        """The mean over pictures."""
+        return (self.total / self.samples).float()
+
+
+def mean_inside(values: Tensor, valid: Tensor) -> Tensor:
+    """The mean of the valid numbers of each picture, (B,C,H,W) -> (B,) in float64; 0 where there are none."""
+    weight = valid.double().flatten(1)
+    return (weight * values.double().flatten(1)).sum(1) / weight.sum(1).clamp_min(1)
