@@ -61,9 +61,7 @@ class ImageFolder(ZooDataModule):
         if faces not in ("find", "whole"):
             raise UserError(f"faces is '{faces}'; say find or whole.")
         if val_share < 0 or test_share < 0 or val_share + test_share > 1:
-            raise UserError(
-                f"val_share is {val_share} and test_share {test_share}; they are shares of all photos, at most 1 together."
-            )
+            raise UserError(f"val_share is {val_share} and test_share {test_share}; shares are at most 1 together.")
         self.folder, self.size, self.faces, self.detector, self.flip = folder, size, faces, detector, flip
         self.landmarks = Path(landmarks).expanduser() if landmarks else None
         self.shares = (test_share, val_share)
@@ -82,7 +80,7 @@ class ImageFolder(ZooDataModule):
         data = CroppedFaces(arrays, rows, names, self.flip and split == "train", self.seed)
         if not len(data):
             raise UserError(
-                f"no photo with a face in {self.folder} falls to '{split}'; add photos, or change val_share and test_share."
+                f"no photo with a face in {self.folder} falls to '{split}'; add photos, or change the shares of val and test."
             )
         return data
 
