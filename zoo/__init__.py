@@ -108,7 +108,8 @@ def predict(model: str | ZooModule, image: str | Path | Tensor, **options: Any) 
     Args:
         model: A module, or a name whose default weights are loaded.
         image: A file, or a picture (3, H, W), sRGB in [0, 1].
-        **options: ``face`` (``"largest"``, ``"whole"`` or a number) and ``detector`` for models that want a face.
+        **options: For models that want a face: ``face`` (``"largest"``, ``"whole"`` or a number), ``detector`` and
+            ``size`` of the crop, as ``zoo.inference.predict_image`` takes them.
 
     Returns:
         The model's outputs by their names in ``zoo.contract``, batch of one, and its input as ``image``.

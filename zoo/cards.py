@@ -113,8 +113,6 @@ class Export:
 class Test:
     """A small version of the model and its data, for the tests that run every card."""
 
-    __test__ = False  # not a test class for pytest
-
     model: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -167,7 +165,7 @@ class ModelCard:
     def default_weights(self) -> Weights | None:
         """The weights that ``zoo.load(name)`` takes: the ones marked so, else the first."""
         marked = [each for each in self.weights if each.default]
-        return (marked or self.weights or [None])[0]
+        return next(iter(marked or self.weights), None)
 
     def import_class(self) -> Any:
         """The model's class; this is where its code, and PyTorch, are imported.

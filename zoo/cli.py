@@ -65,6 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if os.environ.get("ZOO_DEBUG"):
+            raise
+        place = f": {error.filename}" if error.filename else ""
+        print(f"zoo: {(error.strerror or str(error)).lower()}{place} (ZOO_DEBUG=1 shows where)", file=sys.stderr)
+        return 1
     except Exception as error:
         if os.environ.get("ZOO_DEBUG"):
             raise

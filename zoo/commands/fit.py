@@ -93,9 +93,6 @@ def test(arguments: Sequence[str]) -> int:
     return _evaluate("test", "test", arguments)
 
 
-test.__test__ = False  # type: ignore[attr-defined]  # pytest takes it for a test
-
-
 def _evaluate(verb: str, what: str, arguments: Sequence[str]) -> int:
     if _wants_help(arguments):
         print(_EVALUATE.format(verb=verb, what=what, options=_OPTIONS))
@@ -177,15 +174,17 @@ def _run(
 ) -> int:
     arguments = _with_named_checkpoint(arguments, request.model)
     logger = request.logger or ("wandb" if arguments[0] == "fit" else "csv")
+    from pytorch_lightning.utilities.exceptions import SIGTERMException
+
     from zoo.training.cli import Interrupted, ZooCLI
     from zoo.training.loggers import finish_wandb
 
     try:
         ZooCLI(arguments, run, request.model, logger=logger, start_from=start_from, report=report)
-    except Interrupted:
+    except (Interrupted, SIGTERMException) as ended:
         if is_main_process():
             print(f"Saved. Go on with: python -m zoo fit --resume {(whole or run).folder}", file=sys.stderr)
-        return 130
+        return 130 if isinstance(ended, Interrupted) else 143
     finally:
         finish_wandb()
     return 0

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from zoo.cards import ModelCard, Weights, load_card
+from zoo.cards import ModelCard, load_card
 from zoo.commands.arguments import Arguments
+from zoo.files import human_bytes
 from zoo.meanings import key_meanings
 from zoo.recipes import list_recipes
 
@@ -47,21 +48,35 @@ def _page(card: ModelCard) -> Iterator[RenderableType]:
     yield Text.assemble((card.name, "bold"), f"  {card.family}, status: {card.status}")
     yield Text(card.summary)
     yield ""
-    yield Text.assemble(("paper    ", "bold"), f"{card.paper.title}. {card.paper.venue} {card.paper.year}")
-    for line in (card.paper.authors, card.paper.url):
-        if line:
-            yield Text(f"         {line}")
+    lines = [f"{card.paper.title}. {card.paper.venue} {card.paper.year}", card.paper.authors, card.paper.url]
+    facts = [("paper", line) for line in lines if line]
     if card.code:
-        yield Text.assemble(("code     ", "bold"), f"{card.code.repository} (licence: {card.code.licence})")
+        facts.append(("code", f"{card.code.repository} (licence: {card.code.licence})"))
+    yield _entries(facts)
     yield ""
     yield _keys(card)
     yield _results(card) if card.results else ""
-    yield from _weights(card)
+    yield _entries([("weights", line) for line in _weights(card)])
     yield ""
-    for note in card.notes:
-        yield Text(f"- {' '.join(note.split())}")
-    yield ""
+    if card.notes:
+        yield _entries([("notes", f"- {' '.join(note.split())}") for note in card.notes])
+        yield ""
     yield from _commands(card)
+
+
+def _entries(entries: Sequence[tuple[str, str]]) -> RenderableType:
+    """Titles in a narrow column, each said once, and text that wraps beside them."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", width=7)
+    table.add_column()
+    before = ""
+    for title, text in entries:
+        table.add_row("" if title == before else title, Text(text))
+        before = title
+    return table
 
 
 def _keys(card: ModelCard) -> RenderableType:
@@ -90,34 +105,25 @@ def _results(card: ModelCard) -> RenderableType:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("data", "metric", "paper", "ours", "evidence for the paper's value"):
+    for column in ("data", "metric", "better", "paper", "ours", "paper's value from"):
         table.add_column(column, justify="right" if column in ("paper", "ours") else "left")
     for row in card.results:
-        arrow = "↓" if row.better == "lower" else "↑"
-        unit = f" ({row.unit})" if row.unit else ""
+        unit = f", {row.unit}" if row.unit else ""
         values = ["-" if value is None else f"{value:g}" for value in (row.paper, row.ours)]
-        table.add_row(row.dataset, f"{row.metric}{unit} {arrow}", *values, row.evidence)
+        table.add_row(row.dataset, f"{row.metric}{unit}", row.better, *values, row.evidence)
     return table
 
 
-def _weights(card: ModelCard) -> Iterator[RenderableType]:
-    from rich.text import Text
-
+def _weights(card: ModelCard) -> Iterator[str]:
     if not card.weights:
-        yield Text.assemble(("weights  ", "bold"), f"none yet; python -m zoo fit --model {card.name} trains some")
+        yield f"none yet; python -m zoo fit --model {card.name} trains some"
     for each in card.weights:
         default = " (default)" if each == card.default_weights else ""
         place = "shipped" if each.file else "to be downloaded"
-        yield Text.assemble(
-            ("weights  ", "bold"), f"{each.tag}{default}: {_size(each)}, {place}, licence: {each.licence}"
-        )
-        yield Text(f"         trained on {each.trained_on}" + (f" by {each.command}" if each.command else ""))
+        yield f"{each.tag}{default}: {human_bytes(each.bytes)}, {place}, licence: {each.licence}"
+        yield f"  trained on {each.trained_on}" + (f" by: {each.command}" if each.command else "")
         if each.metrics:
-            yield Text("         " + ", ".join(f"{name} {value:g}" for name, value in each.metrics.items()))
-
-
-def _size(weights: Weights) -> str:
-    return f"{weights.bytes / 1e6:.1f} MB"
+            yield "  " + ", ".join(f"{name} {value:.4g}" for name, value in each.metrics.items())
 
 
 def _commands(card: ModelCard) -> Iterator[RenderableType]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import RichProgressBar
+from pytorch_lightning.callbacks.progress.rich_progress import RichProgressBarTheme
 
 __all__ = ["Progress"]
 
 
 class Progress(RichProgressBar):
-    """Epoch, speed, losses; nothing that is in the run's folder name already."""
+    """Epoch, speed, losses in four digits; nothing that is in the run's folder name already."""
+
+    def __init__(self) -> None:
+        super().__init__(theme=RichProgressBarTheme(metrics_format=".4g"))
 
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule
