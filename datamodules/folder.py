@@ -80,7 +80,7 @@ class ImageFolder(ZooDataModule):
         data = CroppedFaces(arrays, rows, names, self.flip and split == "train", self.seed)
         if not len(data):
             raise UserError(
-                f"no photo with a face in {self.folder} falls to '{split}'; add photos, or change the shares of val and test."
+                f"no photo with a face in {self.folder} falls to '{split}'; add photos, or change the shares."
             )
         return data
 
