@@ -38,7 +38,7 @@ def make_loggers(wished: str, run: Run, model: str) -> list[Logger]:
         os.environ.setdefault("WANDB_CONSOLE", "off")
         logger = WandbLogger(
             project=os.environ.get("WANDB_PROJECT", "prior-zoo"),
-            name=f"{model} {run.folder.name}",
+            name=_run_name(run, model),
             group=model,
             id=_run_id(run),
             save_dir=str(run.folder),
@@ -54,6 +54,12 @@ def finish_wandb() -> None:
     wandb = sys.modules.get("wandb")
     if wandb is not None and wandb.run is not None:
         wandb.finish()
+
+
+def _run_name(run: Run, model: str) -> str:
+    """``sfsnet 2026-01-31_12-00-00``, and the stage after it where the run is one of a recipe."""
+    above, name = run.folder.parts[-2:] if len(run.folder.parts) > 1 else ("", run.folder.name)
+    return f"{model} {above} {name}" if Run(run.folder.parent).command.is_file() else f"{model} {name}"
 
 
 def _run_id(run: Run) -> str:

@@ -22,3 +22,9 @@ class Progress(RichProgressBar):
         items = super().get_metrics(trainer, pl_module)
         items.pop("v_num", None)
         return items
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        """Lightning counts from 0, and says ``1/-2`` where training ends by steps."""
+        last = self.trainer.max_epochs
+        epoch = f"Epoch {current_epoch + 1}" + (f"/{last}" if last is not None and last > 0 else "")
+        return f"{epoch:<{len(self.validation_description)}}"
