@@ -16,9 +16,9 @@ from datamodules.about import missing
 from datamodules.augment import flip_coins, hflip
 from datamodules.base import BatchDataset, ZooDataModule
 from datamodules.loader import epoch_and_sample
-from datamodules.unit import unit_normals
 from zoo.errors import UserError
 from zoo.imaging import linear_to_srgb, read_image, srgb_to_linear
+from zoo.render.normals import unit_normals
 from zoo.render.sh import ATTENUATION, sfsnet_to_light, sh_basis, shade
 
 __all__ = ["SfSNetSynthetic", "display_to_linear_light"]

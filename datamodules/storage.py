@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.unit import unit_normals
+from zoo.render.normals import unit_normals
 from zoo.render.sh import shade
 
 __all__ = ["pack", "stored_keys", "unpack"]

@@ -18,12 +18,12 @@ from datamodules.sampling.draws import Draws
 from datamodules.sampling.light import draw_light, expose
 from datamodules.sampling.occluder import draw_occluders
 from datamodules.sampling.pose import PoseRange, draw_rotation
-from datamodules.unit import unit_normals
 from zoo.contract import IGNORE
 from zoo.errors import UserError
 from zoo.imaging import linear_to_srgb, srgb_to_linear
 from zoo.morphable import MorphableModel
 from zoo.render import interpolate, rasterize
+from zoo.render.normals import unit_normals
 from zoo.render.sh import shade
 
 __all__ = ["FACE_KEYS", "FaceRenderer"]

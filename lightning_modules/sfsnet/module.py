@@ -17,6 +17,7 @@ from lightning_modules.baseline import mean_over_data
 from lightning_modules.sfsnet.network import SfSNetNetwork, SkipNet
 from zoo.imaging import display, linear_to_srgb, srgb_to_linear
 from zoo.metrics import Keyed, MaskedPSNR, MaskedSSIM, NormalError, NormalsWithin, ScaleInvariantMSE
+from zoo.render.normals import unit_normals
 from zoo.render.sh import ambient_light, directional_light, light_to_sfsnet, sfsnet_to_light, shade
 
 __all__ = ["SfSNet"]
@@ -96,7 +97,7 @@ class SfSNet(ZooModule):
 
     def compose(self, encoded_normal: Tensor, albedo: Tensor, fc_light: Tensor) -> dict[str, Tensor]:
         """From raw normals (xyz), albedo (RGB) and light to all outputs: the closed-form part of the paper."""
-        normal = F.normalize(2 * encoded_normal - 1, dim=1, eps=1e-8)
+        normal = unit_normals(2 * encoded_normal - 1)
         light = sfsnet_to_light(fc_light)
         shading = shade(normal, light)
         recon = shading * albedo
@@ -193,7 +194,7 @@ class _MeanFace:
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         image = batch["image"]
         mean = {k: v.to(image).expand(len(image), *v.shape) for k, v in self.means.items()}
-        normal = F.normalize(mean["normal"], dim=1, eps=1e-8)
+        normal = unit_normals(mean["normal"])
         shading = shade(normal, mean["light"]).clamp_min(0)
         reconstruction = linear_to_srgb((mean["albedo"] * shading).clamp(0, 1))
         return {**mean, "normal": normal, "shading": shading, "reconstruction": reconstruction}

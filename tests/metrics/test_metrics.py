@@ -100,7 +100,9 @@ def test_what_lies_outside_the_mask_changes_nothing() -> None:
 
 
 def test_keyed_metrics_find_their_tensors() -> None:
-    collection = MetricCollection({"normal": Keyed(NormalError(), "normal"), "psnr": Keyed(MaskedPSNR(), "out", target="image")})
+    collection = MetricCollection(
+        {"normal": Keyed(NormalError(), "normal"), "psnr": Keyed(MaskedPSNR(), "out", target="image")}
+    )
     batch = {"normal": normals(0, 0), "image": torch.rand(1, 3, 1, 2), "mask": torch.ones(1, 1, 1, 2)}
     collection.update({"normal": normals(4, 8), "out": batch["image"]}, batch)
     values = collection.compute()

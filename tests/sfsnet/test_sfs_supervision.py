@@ -45,7 +45,9 @@ def test_three_stages(portraits: Path, tmp_path: Path, monkeypatch: pytest.Monke
     labels = PseudoLabels(tmp_path / "run" / "pseudo_labels")
     assert len(labels) == 6
     sample = labels[0]
-    torch.testing.assert_close(sample["normal"].norm(dim=0)[sample["mask"][0] > 0], torch.ones(int(sample["mask"].sum())))
+    torch.testing.assert_close(
+        sample["normal"].norm(dim=0)[sample["mask"][0] > 0], torch.ones(int(sample["mask"].sum()))
+    )
 
     teacher, student = (read_checkpoint(next(tmp_path.glob(f"run/{k}-*/checkpoints/best.ckpt"))) for k in (1, 3))
     assert teacher.hparams["network"] == "skipnet"

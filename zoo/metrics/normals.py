@@ -9,7 +9,6 @@ from torch import Tensor
 from torchmetrics import Metric
 
 
-
 class NormalError(Metric):
     """Angular error of surface normals over all valid pixels of all samples together.
 

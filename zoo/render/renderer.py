@@ -6,13 +6,13 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from zoo.errors import UserError
 from zoo.render import pytorch3d_backend
 from zoo.render.camera import Camera
 from zoo.render.interpolate import interpolate
 from zoo.render.mesh import vertex_normals
+from zoo.render.normals import unit_normals
 from zoo.render.rasterize import rasterize
 from zoo.render.silhouette import soft_mask
 
@@ -100,7 +100,7 @@ class MeshRenderer(nn.Module):
             "image": image[:, :-3],
             "mask": mask,
             "depth": depth,
-            "normal": normalize(image[:, -3:], dim=1),
+            "normal": unit_normals(image[:, -3:]),
             "face_ids": face_ids,
             "barycentrics": barycentrics,
         }

@@ -13,8 +13,12 @@ def unit_normals(vectors: Tensor) -> Tensor:
     ``torch.nn.functional.normalize(..., dim=1)`` is twenty times slower on a CPU: its norm walks across channels.
 
     Args:
-        vectors: (B,3,H,W).
+        vectors: (B,3,H,W), longer than 1e-8 where they shall become unit vectors.
+
+    Example:
+        >>> import torch
+        >>> unit_normals(torch.tensor([0.0, 3.0, 4.0]).reshape(1, 3, 1, 1)).flatten()
+        tensor([0.0000, 0.6000, 0.8000])
     """
     x, y, z = vectors.unbind(1)
-    length = (x * x + y * y + z * z).sqrt_().clamp_min_(1e-12)
-    return vectors / length[:, None]
+    return vectors * (x * x + y * y + z * z).clamp_min(1e-16).rsqrt()[:, None]
