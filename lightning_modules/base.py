@@ -165,7 +165,8 @@ class ZooModule(LightningModule):
         """The trained module, in evaluation mode.
 
         Args:
-            weights: A tag on the card, or a file: ours, a Lightning checkpoint, or the authors'. The card's default otherwise.
+            weights: A tag on the card, or a file: ours, a Lightning checkpoint, or the authors'; by default the card's
+                default tag.
             overrides: Constructor arguments in place of those stored with the weights.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Fixtures of the authors' networks: weights by rule, inputs, outputs. Skips where they do not lie beside the repository."""
+"""Fixtures of the authors' networks: weights by rule, inputs, outputs. Tests skip where they are missing."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def predict_image(
         image: A file, or a picture (3, H, W), sRGB in [0, 1].
         face: For models that want a face: ``largest``, ``whole`` (the picture is the crop already), or a number.
         detector: As ``zoo.faces.detect_faces`` takes it.
-        size: Side of the face crop in pixels; by default the one that the card names.
+        size: Side of the face crop in pixels; by default the one that the module was trained on.
 
     Raises:
         UserError: The picture cannot be read, has no face, or is too small for the model.
@@ -73,7 +73,8 @@ def predict_image(
         raise UserError(f"{name} has shape {tuple(photo.shape)}; a picture is (3, height, width).")
     crop = None
     if card.faces == "crop":
-        photo, crop = square_crop(photo, require_face(photo, name, detector, face), size or card.size.train)
+        side = size or int(getattr(model, "size", card.size.train))
+        photo, crop = square_crop(photo, require_face(photo, name, detector, face), side)
     elif min(photo.shape[-2:]) < card.size.min:
         height, width = photo.shape[-2:]
         raise UserError(

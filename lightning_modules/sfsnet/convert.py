@@ -28,7 +28,7 @@ def convert(state: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tens
     """Turn the authors' tensors into constructor arguments and a state dict of ``SfSNet``.
 
     Args:
-        state: Tensors by the names of the file: ``data/<layer>/<0|1|2>`` (the prefix may be missing) or the port's keys.
+        state: Tensors by the names of the file: ``data/<layer>/<0|1|2>`` (the prefix may be missing), or the port's.
 
     Returns:
         Arguments (the width, whether normalisation is affine, and that albedo x shading is the picture as displayed)

@@ -37,9 +37,10 @@ class SfSNet(ZooModule):
         network: ``sfsnet``, or ``skipnet``: the encoder-decoder whose predictions on real faces are the pseudo-labels.
         width: Channels of the first convolution; 64 is the paper's.
         affine: Learn a gain and a shift in batch normalisation; the authors' network has none.
-        size: Only for ``skipnet``, whose bottleneck is fully connected: height and width of the picture.
-        encoding: In which values albedo x shading is the picture: ``linear`` light, or ``srgb`` as displayed, which is what
-            the authors trained on. The network's input is sRGB-encoded either way.
+        size: Height and width of the face crops that it is trained on, to which ``predict`` cuts photos. SfSNet itself
+            takes any size; ``skipnet`` takes this one alone, because its bottleneck is fully connected.
+        encoding: In which values albedo x shading is the picture: ``linear`` light, or ``srgb`` as displayed, which is
+            what the authors trained on. The network's input is sRGB-encoded either way.
         weight_recon: Weight of |S A - I| (0.5 in the paper).
         weight_normal: Weight of the normals' absolute error (0.5).
         weight_albedo: Weight of the albedo's absolute error (0.5).
@@ -75,7 +76,7 @@ class SfSNet(ZooModule):
         weights = {"recon": weight_recon, "normal": weight_normal, "albedo": weight_albedo, "light": weight_light}
         super().__init__(weights, lr, weight_decay, schedule, milestones)
         self.save_hyperparameters()
-        self.encoding, self.weight_real = encoding, weight_real
+        self.size, self.encoding, self.weight_real = size, encoding, weight_real
         self.network = SfSNetNetwork(width, affine) if network == "sfsnet" else SkipNet(size, width)
         self.network.to(memory_format=torch.channels_last)  # a quarter less time on a CPU
 
@@ -116,7 +117,8 @@ class SfSNet(ZooModule):
     def losses(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """The layers of the release: sums over pixels and channels, divided by the batch; light by two as well.
 
-        Sums are taken as if the picture had the paper's 128 x 128 pixels, so that the balance with light holds at any size.
+        Sums are taken as if the picture had the paper's 128 x 128 pixels, so that the balance with light holds at any
+        size.
         """
         mask, image, albedo = batch["mask"], batch["image"], batch["albedo"]
         if self.encoding == "linear":

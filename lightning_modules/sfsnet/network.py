@@ -69,6 +69,7 @@ class SfSNetNetwork(nn.Module):
         _initialise(self)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Raw normals, albedo and light; see the class for shapes."""
         size = image.shape[-2:]
         x = F.relu(self.bn1(self.conv1(image)))
         x = F.relu(self.bn2(self.conv2(x)))
@@ -142,6 +143,7 @@ class SkipNet(nn.Module):
         _initialise(self)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Raw normals, albedo and light; see the class for shapes."""
         skips = [self.enc1(image)]
         for encoder in (self.enc2, self.enc3, self.enc4, self.enc5):
             skips.append(encoder(skips[-1]))
@@ -181,8 +183,8 @@ def _initialise(network: nn.Module) -> None:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             if name == "fc_light":
                 nn.init.normal_(layer.weight, std=0.005)
-                nn.init.ones_(layer.bias)
+                nn.init.constant_(layer.get_parameter("bias"), 1)
             else:
-                fan_in = layer.weight[0].numel()
-                nn.init.uniform_(layer.weight, -((3 / fan_in) ** 0.5), (3 / fan_in) ** 0.5)
-                nn.init.zeros_(layer.bias)
+                bound = (3 / layer.weight[0].numel()) ** 0.5
+                nn.init.uniform_(layer.weight, -bound, bound)
+                nn.init.constant_(layer.get_parameter("bias"), 0)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from datamodules import ProceduralFaces, PseudoLabels
 from lightning_modules.sfsnet.module import SfSNet
-
 from zoo.checkpoints import read_checkpoint
 from zoo.cli import main
 from zoo.imaging import write_image
@@ -36,7 +36,7 @@ def test_three_stages(portraits: Path, tmp_path: Path, monkeypatch: pytest.Monke
         [
             "fit", "--model", "sfsnet", "--recipe", "paper", "--run", "run", "--logger", "csv",
             f"--data.folder={portraits}", "--data.faces=whole", *small, *nested, "--data.batch_size=4",
-            "--model.size=32", "--model.width=4", "--trainer.max_steps=4", "--trainer.accumulate_grad_batches=1",
+            "--model.width=4", "--trainer.max_steps=4", "--trainer.accumulate_grad_batches=1",
             "--trainer.enable_progress_bar=false",
         ]
     )  # fmt: skip

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from golden import load_golden
+
 from lightning_modules.sfsnet.convert import convert
 from lightning_modules.sfsnet.module import SfSNet
-
 from zoo.contract import check
 from zoo.imaging import linear_to_srgb, srgb_to_linear
 from zoo.render.sh import light_to_sfsnet, shade
@@ -110,7 +110,8 @@ def test_reconstruction_loss_reaches_normals_albedo_and_light() -> None:
 
 @pytest.mark.parametrize("name", ["sfsnet", "sfsnet_plain_bn"])
 def test_post_processing_equals_the_authors(shared: Path, name: str) -> None:
-    """Their shading is darkened for display; their values are as displayed, so ours are compared before linearisation."""
+    """Their shading is darkened for display; their values are as displayed, so ours are compared before
+    linearisation."""
     golden = load_golden(shared, name)
     arguments, tensors = convert(golden.state())
     model = SfSNet(**arguments)

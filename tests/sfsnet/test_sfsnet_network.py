@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from golden import load_golden
-from lightning_modules.sfsnet.convert import convert, detect
-from lightning_modules.sfsnet.network import SfSNetNetwork, SkipNet
 from torch import Tensor
 
+from lightning_modules.sfsnet.convert import convert, detect
+from lightning_modules.sfsnet.network import SfSNetNetwork, SkipNet
 from zoo.errors import UserError
 
 

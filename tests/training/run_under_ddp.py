@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import torch
-from datamodules import ProceduralFaces
-from lightning_modules.sfsnet.module import SfSNet
 from pytorch_lightning import Trainer, seed_everything
 from torch import nn
+
+from datamodules import ProceduralFaces
+from lightning_modules.sfsnet.module import SfSNet
 
 
 def without_batch_statistics(model: SfSNet) -> SfSNet:

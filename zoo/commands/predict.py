@@ -78,7 +78,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--face", default="largest", metavar="WHICH", help="largest, whole, or a number from 0")
     parser.add_argument("--detector", default="auto", metavar="NAME", help="auto, cascade or yunet")
     parser.add_argument("--landmarks", metavar="FILE", help="5 or 68 lines of 'x y'; a folder holds one file a picture")
-    parser.add_argument("--size", type=int, metavar="PIXELS", help="side of the face crop; the card's by default")
+    parser.add_argument(
+        "--size", type=int, metavar="PIXELS", help="side of the face crop; the one of training by default"
+    )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="cpu, cuda, cuda:1; a GPU if there is one")
     parser.add_argument("--raw", action="store_true", help="also write layers.npz, in the units of the contract")
     return parser.parse_args(arguments)

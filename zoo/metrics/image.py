@@ -12,8 +12,8 @@ from zoo.metrics.per_picture import PerPicture, mean_inside
 class MaskedPSNR(PerPicture):
     """Peak signal-to-noise ratio over the valid pixels of each picture, averaged over pictures.
 
-    PSNR = -10 log10(mean over valid pixels and channels of (x - y)^2) for sRGB-encoded values in [0, 1]; a perfect picture
-    counts as 100 dB.
+    PSNR = -10 log10(mean over valid pixels and channels of (x - y)^2) for sRGB-encoded values in [0, 1]; a perfect
+    picture counts as 100 dB.
 
     Example:
         >>> metric = MaskedPSNR()
@@ -32,8 +32,8 @@ class MaskedPSNR(PerPicture):
 class MaskedSSIM(PerPicture):
     """Structural similarity averaged over the valid pixels of each picture, then over pictures.
 
-    Gaussian window of 11 x 11, sigma 1.5, data range 1, on sRGB-encoded RGB. Pixels outside the mask are set to the target's in
-    both pictures, so that windows which reach over the mask's edge see no difference there.
+    Gaussian window of 11 x 11, sigma 1.5, data range 1, on sRGB-encoded RGB. Pixels outside the mask are set to the
+    target's in both pictures, so that windows which reach over the mask's edge see no difference there.
 
     Source: Wang et al., Image quality assessment: from error visibility to structural similarity, TIP 2004.
     """

@@ -10,9 +10,9 @@ from zoo.metrics.per_picture import PerPicture, mean_inside
 class ScaleInvariantMSE(PerPicture):
     """Mean squared error after the best single scale of each picture, in linear light.
 
-    For each sample alpha = sum(m x y) / sum(m x x) over pixels and channels (x predicted, y true, m the mask), and the error is
-    mean over valid pixels and channels of (alpha x - y)^2; the metric is the mean over samples. The scale is one number for
-    all three channels: a wrong colour is an error, a wrong brightness is not.
+    For each sample alpha = sum(m x y) / sum(m x x) over pixels and channels (x predicted, y true, m the mask), and the
+    error is the mean over valid pixels and channels of (alpha x - y)^2; the metric is the mean over samples. The scale
+    is one number for all three channels: a wrong colour is an error, a wrong brightness is not.
 
     Source: the si-MSE of the intrinsic-image literature (Barron and Malik 2015; Narihira et al. 2015).
 

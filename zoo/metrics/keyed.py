@@ -14,7 +14,8 @@ class Keyed(WrapperMetric):
     """Feeds a metric from the keys of the contract, so that one collection serves all outputs of a model.
 
     Args:
-        metric: Any metric whose ``update`` takes ``(preds, target)``, or ``(preds, target, mask)`` when there is a mask.
+        metric: Any metric whose ``update`` takes ``(preds, target)``, or ``(preds, target, mask)`` when there is a
+            mask.
         prediction: The key in the prediction.
         target: The key in the batch; the prediction's by default.
         mask: The key of the mask in the batch, or None where every pixel counts.
