@@ -62,10 +62,12 @@ def vertex_normals(vertices: Tensor, triangles: Tensor, weighting: Literal["area
     """
     if weighting not in ("area", "equal"):
         raise UserError(f"no weighting named '{weighting}'; there are 'area' and 'equal'.")
-    # As many items at once as the cache likes: three times faster for 16 faces of 70 thousand triangles.
-    group = max(default_budget(vertices.device) // max(len(triangles), 1), 1)
     # Half precision has not the range for squares of small areas.
     exact = vertices if vertices.dtype == torch.float64 else vertices.float()
+    if torch.compiler.is_compiling():  # an exported program has any batch, so it cannot be cut into pieces
+        return _vertex_normals(exact, triangles, weighting).to(vertices.dtype)
+    # As many items at once as the cache likes: three times faster for 16 faces of 70 thousand triangles.
+    group = max(default_budget(vertices.device) // max(len(triangles), 1), 1)
     return torch.cat([_vertex_normals(part, triangles, weighting) for part in exact.split(group)]).to(vertices.dtype)
 
 
