@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from zoo.metrics import Keyed, MaskedPSNR, MaskedSSIM, NormalError, NormalsWithin, ScaleInvariantMSE, angular_error
@@ -39,6 +39,13 @@ def test_small_angles_keep_their_digits() -> None:
     assert angular_error(normals(0.01), normals(0)).item() == pytest.approx(0.01, rel=1e-3)
 
 
+def test_no_normal_is_no_perfect_normal() -> None:
+    """A network that answers with zeros, or a truth that is missing, must not count as 0 degrees."""
+    nothing = torch.zeros(1, 3, 1, 2)
+    assert angular_error(nothing, normals(0, 50)).flatten().tolist() == [90, 90]
+    assert angular_error(normals(0, 50), nothing).flatten().tolist() == [90, 90]
+
+
 def test_normal_error_joins_batches() -> None:
     metric = NormalError("std")
     for angle in (0.0, 10.0):
@@ -62,6 +69,17 @@ def test_scale_invariant_mse_by_hand() -> None:
     metric = ScaleInvariantMSE()
     metric.update(torch.ones(1, 1, 1, 2), torch.tensor([1.0, 3.0]).reshape(1, 1, 1, 2))
     assert metric.compute().item() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("metric", [ScaleInvariantMSE, MaskedPSNR, MaskedSSIM])
+def test_one_channel_stands_for_three(metric: type[Metric]) -> None:
+    """Shading has one channel in some papers and three in others."""
+    grey, colour, mask = torch.rand(2, 1, 16, 16), torch.rand(2, 3, 16, 16), torch.ones(2, 1, 16, 16)
+    for preds, target in ((grey, colour), (colour, grey)):
+        narrow, wide = metric(), metric()
+        narrow.update(preds, target, mask)
+        wide.update(preds.expand(-1, 3, -1, -1), target.expand(-1, 3, -1, -1), mask)
+        torch.testing.assert_close(narrow.compute(), wide.compute())
 
 
 def test_an_empty_mask_is_left_out() -> None:
@@ -111,3 +129,17 @@ def test_keyed_metrics_find_their_tensors() -> None:
     collection.reset()
     collection.update({"normal": normals(2, 2), "out": batch["image"]}, batch)
     assert collection.compute()["normal"].item() == pytest.approx(2, rel=1e-4)
+
+
+def test_keyed_metrics_keep_their_digits_under_autocast() -> None:
+    """The window of SSIM is a convolution, and in bfloat16 variances drown in rounding."""
+    image = torch.nn.functional.avg_pool2d(torch.rand(2, 3, 36, 36), 5, 1)
+    out = (image + 0.02 * torch.randn_like(image)).clamp(0, 1)
+    batch = {"image": image, "mask": torch.ones(2, 1, 32, 32)}
+    values = []
+    for half in (False, True):
+        metric = Keyed(MaskedSSIM(), "out", target="image")
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            metric.update({"out": out}, batch)
+        values.append(metric.compute())
+    torch.testing.assert_close(*values)

@@ -29,6 +29,6 @@ class ScaleInvariantMSE(PerPicture):
 
     def values(self, preds: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         """The error of each picture."""
-        x, y = preds.double(), target.expand_as(preds).double()
+        x, y = preds.double(), target.double()
         alpha = mean_inside(x * y, valid) / mean_inside(x * x, valid).clamp_min(1e-12)
         return mean_inside((alpha.reshape(-1, 1, 1, 1) * x - y).square(), valid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.wrappers.abstract import WrapperMetric
@@ -12,6 +13,8 @@ from torchmetrics.wrappers.abstract import WrapperMetric
 
 class Keyed(WrapperMetric):
     """Feeds a metric from the keys of the contract, so that one collection serves all outputs of a model.
+
+    It measures in full precision, also while the model runs under autocast.
 
     Args:
         metric: Any metric whose ``update`` takes ``(preds, target)``, or ``(preds, target, mask)`` when there is a
@@ -30,15 +33,21 @@ class Keyed(WrapperMetric):
 
     def _arguments(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> list[Tensor]:
         arguments = [prediction[self.prediction].detach(), batch[self.target]]
-        return arguments if self.mask is None else [*arguments, batch[self.mask]]
+        if self.mask is not None:
+            arguments.append(batch[self.mask])
+        return [value.float() if value.is_floating_point() else value for value in arguments]
 
     def update(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> None:
         """Take in one batch."""
-        self.metric.update(*self._arguments(prediction, batch))
+        arguments = self._arguments(prediction, batch)
+        with torch.autocast(arguments[0].device.type, enabled=False):
+            self.metric.update(*arguments)
 
     def forward(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Any:
         """Take in one batch and give its value alone."""
-        return self.metric(*self._arguments(prediction, batch))
+        arguments = self._arguments(prediction, batch)
+        with torch.autocast(arguments[0].device.type, enabled=False):
+            return self.metric(*arguments)
 
     def compute(self) -> Any:
         """The metric over all batches so far."""

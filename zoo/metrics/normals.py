@@ -99,14 +99,17 @@ def _valid_angles(preds: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
 def angular_error(preds: Tensor, target: Tensor) -> Tensor:
     """Degrees between two maps of vectors.
 
-    The angle comes from atan2 of sine and cosine: arccos loses all digits near 0 and 180 degrees in float32.
+    The angle comes from atan2 of sine and cosine: arccos loses all digits near 0 and 180 degrees in float32. A vector
+    without a length points nowhere and counts as 90 degrees off.
 
     Args:
-        preds: (B,3,H,W), any length above zero.
+        preds: (B,3,H,W), of any length.
         target: (B,3,H,W), likewise.
 
     Returns:
         (B,H,W) in [0, 180].
     """
     sine = torch.linalg.cross(preds, target, dim=1).norm(dim=1)
-    return torch.rad2deg(torch.atan2(sine, (preds * target).sum(1)))
+    cosine = (preds * target).sum(1)
+    angle = torch.rad2deg(torch.atan2(sine, cosine))
+    return torch.where((sine == 0) & (cosine == 0), 90.0, angle)

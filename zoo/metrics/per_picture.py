@@ -16,7 +16,7 @@ class PerPicture(Metric):
     Pictures without a valid pixel are left out; where there are no others, the result is NaN.
 
     Shapes:
-        preds, target (B,C,H,W), or with fewer channels that broadcast; mask (B,1,H,W), pixels above 0.5 count.
+        preds, target (B,C,H,W), either with one channel that stands for all; mask (B,1,H,W), pixels above 0.5 count.
     """
 
     full_state_update = False
@@ -30,10 +30,11 @@ class PerPicture(Metric):
 
     @abstractmethod
     def values(self, preds: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """The value of each picture (B,); ``valid`` (B,C,H,W) is a truth value for each number."""
+        """The value of each picture (B,); all are (B,C,H,W), and ``valid`` is a truth value for each number."""
 
     def update(self, preds: Tensor, target: Tensor, mask: Tensor | None = None) -> None:
         """Take in one batch."""
+        preds, target = torch.broadcast_tensors(preds, target)
         valid = torch.ones_like(preds, dtype=torch.bool) if mask is None else (mask > 0.5).expand_as(preds)
         seen = valid.flatten(1).any(1)
         self.total += self.values(preds, target, valid)[seen].double().sum()
