@@ -108,8 +108,8 @@ class PseudoLabels(BatchDataset):
 class PseudoLabelWriter(BasePredictionWriter):
     """Writes what a model predicts for pictures of faces, one file a picture, as labels for ``SfSSupervision``.
 
-    The batch needs ``image``; its ``mask`` is kept where it has one, and its ``name`` (a list of strings) names the
-    files where it has one.
+    The batch needs ``image``; its ``mask`` is kept where it has one. Its ``name`` (a list of strings) names the files;
+    without one they are numbered as in the data set.
 
     Args:
         folder: Where to write.
@@ -132,9 +132,8 @@ class PseudoLabelWriter(BasePredictionWriter):
         """Write the files of one batch."""
         image = batch["image"]
         mask = batch.get("mask", torch.ones_like(image[:, :1]))
-        first = batch_idx * trainer.world_size * len(image) + trainer.global_rank
-        names = batch.get("name") or [f"{first + i * trainer.world_size:06d}" for i in range(len(image))]
-        for i, name in enumerate(names):
+        names = batch.get("name") or [f"{index:06d}" for index in batch_indices or ()]
+        for i, name in zip(range(len(image)), names, strict=True):
             sample = {
                 "image": image[i],
                 "mask": mask[i],

@@ -111,6 +111,24 @@ def test_written_while_a_model_predicts_a_folder(tmp_path: Path, monkeypatch: py
     assert 0.2 < batch["mask"].mean() < 0.6
 
 
+@pytest.mark.usefixtures("tiny_face")
+def test_pictures_without_names_are_numbered(tmp_path: Path) -> None:
+    """The last batch is a short one, and must not be written over an earlier one."""
+    data = synthetic(test=5, batch_size=2)
+    trainer = Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[PseudoLabelWriter(str(tmp_path))],
+    )
+    trainer.predict(Teacher(), data, return_predictions=False)
+    labels = PseudoLabels(tmp_path)
+    assert [file.stem for file in labels.files] == [f"{i:06d}" for i in range(5)]
+    images = data.dataset("predict").batch(range(5))["image"]
+    assert (labels.batch(range(5))["image"] - images).abs().max() < 0.51 / 255
+
+
 def synthetic(**options: object) -> ProceduralFaces:
     return ProceduralFaces(**{"size": SIZE, "train": 12, "val": 4, "test": 4, "cache": False, **options})
 
