@@ -12,6 +12,8 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor
 from torchmetrics import MetricCollection
 
+from zoo.errors import UserError
+
 __all__ = ["Batch", "Predictor", "ZooModule"]
 
 Batch = Mapping[str, Tensor]
@@ -148,7 +150,12 @@ class ZooModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _warm_cosine(self, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise UserError(
+                "a cosine needs an end: give --trainer.max_epochs or --trainer.max_steps, or --model.schedule constant."
+            )
+        steps = int(steps)
         warm = max(1, steps // 20)
         rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-2, total_iters=warm)
         fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - warm))

@@ -88,8 +88,9 @@ class SfSNet(ZooModule):
 
         Returns:
             normal (B,3,H,W), albedo (B,3,H,W), light (B,3,9), shading (B,3,H,W), reconstruction (B,3,H,W) as in
-            ``zoo.contract``; and for the losses, as the network gives them: encoded_normal (B,3,H,W) in [0, 1],
-            network_albedo, network_recon (B,3,H,W) in the space of ``encoding``, unclamped, and fc_light (B,27).
+            ``zoo.contract``, but that with ``encoding="srgb"`` light gives the shading as displayed; for the losses,
+            as the network gives them: encoded_normal (B,3,H,W) in [0, 1], network_albedo, network_recon (B,3,H,W) in
+            the space of ``encoding``, unclamped, and fc_light (B,27).
         """
         raw = self.network(image.flip(1))  # the network speaks BGR and zyx
         normal, albedo, fc_light = (value.float() for value in raw)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 from golden import load_golden
+from pytorch_lightning import Trainer
 
 from lightning_modules.sfsnet.convert import convert
 from lightning_modules.sfsnet.module import SfSNet
 from zoo.contract import check
+from zoo.errors import UserError
 from zoo.imaging import linear_to_srgb, srgb_to_linear
-from zoo.render.sh import light_to_sfsnet, shade
+from zoo.render.sh import ambient_light, light_to_sfsnet, shade
 
 
 def small(**arguments: object) -> SfSNet:
@@ -81,6 +83,32 @@ def test_losses_are_the_papers_sums() -> None:
     half = {**batch, "mask": batch["mask"].clone()}
     half["mask"][..., :8] = 0
     assert model.losses(wrong, half)["albedo"].item() == pytest.approx(0.05 * 128 * 128, rel=1e-3)
+
+
+@pytest.mark.parametrize("encoding", ["linear", "srgb"])
+def test_reconstruction_is_held_against_the_picture_in_the_space_of_the_encoding(encoding: str) -> None:
+    """A flat surface of albedo 0.5 under light 0.6; what is missing of it counts on all three channels."""
+    model, batch = small(encoding=encoding), truth()
+    normal = torch.zeros(2, 3, 16, 16)
+    normal[:, 2] = 1
+    fc_light = light_to_sfsnet(ambient_light(torch.full((2, 3), 0.6)))
+    prediction = model.compose((normal + 1) / 2, torch.full((2, 3, 16, 16), 0.5), fc_light)
+    picture = linear_to_srgb(torch.tensor(0.3)) if encoding == "linear" else torch.tensor(0.3)
+    batch = {**batch, "image": picture.expand(2, 3, 16, 16), "normal": normal}
+    assert model.losses(prediction, batch)["recon"].item() == pytest.approx(0, abs=0.05)
+    off = {**prediction, "network_recon": prediction["network_recon"] - 0.1}
+    assert model.losses(off, batch)["recon"].item() == pytest.approx(3 * 0.1 * 128 * 128, rel=1e-3)
+    truly = 0.5 if encoding == "linear" else float(srgb_to_linear(torch.tensor(0.5)))
+    batch["albedo"] = torch.full((2, 3, 16, 16), truly)
+    assert model.losses(prediction, batch)["albedo"].item() == pytest.approx(0, abs=0.05)
+
+
+def test_a_cosine_without_an_end_is_told() -> None:
+    model = small(schedule="cosine")
+    trainer = Trainer(max_epochs=-1, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    batches = torch.utils.data.DataLoader([truth(1)], batch_size=None)
+    with pytest.raises(UserError, match=r"--trainer\.max_epochs or --trainer\.max_steps"):
+        trainer.fit(model, batches)
 
 
 def test_total_is_weighted_as_in_the_paper() -> None:
