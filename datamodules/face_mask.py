@@ -41,7 +41,7 @@ def mask_from_landmarks(landmarks: Tensor, height: int, width: int) -> Tensor:
 def ellipse_mask(size: int) -> Tensor:
     """Where the face lies in a crop of ``zoo.faces.FACE_CROP``, as far as one shape can tell: ``(1, size, size)``.
 
-    From brows to chin and cheek to cheek, so that it seldom holds background or hair.
+    From the middle of the forehead to the chin and cheek to cheek, so that it seldom holds background or hair.
     """
     line = (torch.arange(size) + 0.5) / size
     # in units of the crop, whose centre lies 0.17/3.1 above the middle between eyes and mouth

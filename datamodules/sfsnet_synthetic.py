@@ -32,7 +32,7 @@ class SfSNetSynthetic(ZooDataModule):
     The authors multiply albedo and shading as *displayed* (sRGB-encoded) values. The contract wants linear light, so
     the picture stays as it is, albedo is decoded to linear, shading is what is left of linear(image) beside it, and
     the light is the one whose shading comes nearest to the authors' shading, decoded, over the visible half of
-    the sphere. Normals are ``2 v / 256 - 1``; their y axis points up.
+    the sphere. Normals are ``2 v / 256 - 1``; their y axis is taken to point up, which the release does not say.
 
     Groups, and so people, are shared out to the splits as a whole.
 
@@ -86,7 +86,7 @@ class SfSNetSynthetic(ZooDataModule):
             raise missing(
                 "sfsnet_synthetic", f"{self.folder} has {len(groups)} groups of faces, and each split needs its own"
             )
-        # by a hash of the name, so that a group stays in its split when others are added
+        # by a hash of the name, so that neighbours are mixed, and few groups change their split when others are added
         groups.sort(key=lambda path: hashlib.sha256(path.name.encode()).digest())
         split: dict[str, list[Path]] = {}
         start = 0

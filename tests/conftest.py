@@ -1,4 +1,4 @@
-"""What all tests share: a private home, few threads, and the folder of golden values where it exists."""
+"""What all tests share: a private home, and the folder of golden values where it exists."""
 
 from __future__ import annotations
 
