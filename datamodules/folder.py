@@ -85,6 +85,8 @@ class ImageFolder(ZooDataModule):
         return data
 
     def _crops(self) -> tuple[list[Path], dict[str, NDArray[Any]]]:
+        if not Path(self.folder).expanduser().is_dir():
+            raise UserError(f"{self.folder} does not exist; name a folder of photos by --data.folder FOLDER.")
         files = find_images([self.folder], recursive=True)
         settings = {
             "faces": self.faces,

@@ -36,7 +36,7 @@ class Arguments(argparse.ArgumentParser):
         """Raise the parser's message with the next command to type."""
         missing = re.fullmatch(r"the following arguments are required: (.*)", message)
         if missing:
-            message = f"{missing[1]} is missing"
+            message = f"{missing[1]} {'are' if ', ' in missing[1] else 'is'} missing"
         raise UserError(f"{self.verb}: {message}. ({self.prog} --help shows the options)")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:  # type: ignore[override]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import glob
 import os
 import threading
@@ -114,9 +115,9 @@ def write_image(path: str | Path, image: Tensor, quality: int = 95) -> None:
         os.replace(part, path)
     except OSError as problem:
         reason = (problem.strerror or _first_line(problem)).lower()
-        raise UserError(
-            f"{path} cannot be written ({reason}). Free some space there or choose another place."
-        ) from problem
+        full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "Make room there, or choose another place." if full else "Choose another place."
+        raise UserError(f"{path} cannot be written ({reason}). {advice}") from problem
     finally:
         with contextlib.suppress(OSError):
             part.unlink()

@@ -55,6 +55,10 @@ def plain_complaint(message: str, arguments: Sequence[str], options: Iterable[st
             group = key[1] if key else "model"
             return _unknown_option(f"--{group}.{inner[1]}", verb, _init_options({**classes, group: problem[1]}))
         return f"{key[1] if key else 'class'} {problem[1]}: {problem[2].strip()}."
+    union = re.search(r"Union subtypes\s+Subtypes: \[(.+?)\] Errors", " ".join(message.split()))
+    if union and key:
+        kinds = [_type_name(each) for each in re.split(r", (?![^\[]*\])", union[1]) if "NoneType" not in each]
+        return f"{_as_given(key[1], arguments)} takes {' or '.join(kinds)}, not '{_given_value(message)}'."
     if value and key:
         return f"{_as_given(key[1], arguments)} takes {_type_name(value['type'])}, not '{_given_value(message)}'."
     return _shortened(message)
@@ -122,7 +126,7 @@ def _type_name(text: str) -> str:
 
 def _given_value(message: str) -> str:
     found = re.search(r"Given value: (.+)", message)
-    return found[1].strip() if found else "what was given"
+    return found[1].strip().rstrip(".") if found else "what was given"
 
 
 def _shortened(message: str, limit: int = 300) -> str:
