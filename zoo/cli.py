@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -69,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("ZOO_DEBUG"):
             raise
         place = f": {error.filename}" if error.filename else ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            print(f"zoo: no space left on the disk{place}. Make room, or give another place.", file=sys.stderr)
+            return UserError.exit_code
         print(f"zoo: {(error.strerror or str(error)).lower()}{place} (ZOO_DEBUG=1 shows where)", file=sys.stderr)
         return 1
     except Exception as error:

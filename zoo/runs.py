@@ -13,6 +13,7 @@ import yaml
 
 from zoo.cards import read_yaml
 from zoo.errors import UserError
+from zoo.files import written_whole
 
 __all__ = ["VARIABLE", "Run", "find_run", "is_main_process", "new_run", "newest_checkpoint"]
 
@@ -73,7 +74,8 @@ class Run:
         """Keep the command, so that ``--resume`` can repeat it."""
         if not is_main_process():
             return
-        self.command.write_text(yaml.safe_dump({"arguments": list(arguments)}), encoding="utf-8")
+        with written_whole(self.command) as part:
+            part.write_text(yaml.safe_dump({"arguments": list(arguments)}), encoding="utf-8")
 
     def read_command(self) -> list[str]:
         """The command that was kept."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 import torch
+import yaml
+
+from zoo.runs import Run
 
 
 @pytest.mark.parametrize(
@@ -17,6 +22,7 @@ import torch
         ("--qqq 5", "fit has no option --qqq. (python -m zoo fit --help-all shows all)"),
         ("--model.width five", "--model.width takes a whole number, not 'five'."),
         ("--trainer.max_steps five", "--trainer.max_steps takes a whole number, not 'five'."),
+        ("--trainer.max_epochs five", "--trainer.max_epochs takes a whole number, not 'five'."),
         ("--trainer.max_steps", "--trainer.max_steps lacks its value."),
         ("--trainer.accelerator gpuu", "invalid accelerator name"),
         ("extra", "'extra' is one argument too many."),
@@ -80,3 +86,46 @@ def test_an_own_file_with_a_wrong_option(toy, run):
     code, _, err = run("fit", "--model", "toy", "--config", "own.yaml")
     assert code == 2
     assert "Did you mean --model.width?" in err
+
+
+@pytest.mark.parametrize("verb", ["fit", "test"])
+def test_a_checkpoint_that_lacks_tensors_is_refused(toy, run, verb):
+    content = {"pytorch-lightning_version": "2.6", "state_dict": {"net.0.bias": torch.zeros(4)}}
+    torch.save({**content, "hyper_parameters": {"_class_path": "toy_models.Toy"}}, "thin.ckpt")
+    code, _, err = run(verb, "--model", "toy", "--logger", "csv", "--ckpt_path", "thin.ckpt")
+    assert code == 2
+    assert "the tensors of thin.ckpt do not fit toy: 3 missing" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_full_disk_at_the_start_leaves_nothing(toy, run, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Run, "write_command", full)
+    code, _, err = run("fit", "--model", "toy")
+    assert code == 2
+    assert "no space left on the disk" in err
+    assert not list((toy / "runs").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"), [(OSError(errno.ENOSPC, "No space left on device"), 2), (KeyboardInterrupt(), 130)]
+)
+def test_an_end_after_the_training_says_how_to_go_on(toy, run, monkeypatch, trouble, expected):
+    def ended(*_):
+        raise trouble
+
+    monkeypatch.setattr("zoo.training.cli.test_metrics", ended)
+    code, _, err = run("fit", "--model", "toy", "--logger", "csv", "--run", "mine")
+    assert code == expected
+    assert "go on with: python -m zoo fit --resume mine" in err
+    assert (toy / "mine" / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_data_without_a_setting_that_the_recipe_takes_over(toy, run):
+    recipe = {"model": {"class_path": "toy_models.Toy", "init_args": {"width": "${data.init_args.size}"}}}
+    (toy / "own.yaml").write_text(yaml.safe_dump(recipe))
+    code, _, err = run("fit", "--model", "toy", "--config", "own.yaml")
+    assert code == 2
+    assert "the recipe takes over --data.size, which this data does not have" in err

@@ -76,8 +76,8 @@ def fit(arguments: Sequence[str]) -> int:
     if request.resume is not None:
         return _resume(request, find_run(request.model, request.resume))
     run = new_run(request.model, request.run)
-    run.write_command(arguments)
     try:
+        run.write_command(arguments)
         return _start(request, run)
     finally:
         run.remove_if_unused()
@@ -185,6 +185,11 @@ def _run(
         if is_main_process():
             print(f"Saved. Go on with: python -m zoo fit --resume {(whole or run).folder}", file=sys.stderr)
         return 130 if isinstance(ended, Interrupted) else 143
+    except (UserError, OSError, KeyboardInterrupt, SystemExit):
+        # A full disk in the middle, or Ctrl-C in the test after training: what was saved before is not lost.
+        if arguments[0] == "fit" and run.last.is_file() and is_main_process():
+            print(f"What was saved can go on with: python -m zoo fit --resume {(whole or run).folder}", file=sys.stderr)
+        raise
     finally:
         finish_wandb()
     return 0

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 import jsonargparse
 import torch
 import yaml
+from omegaconf.errors import InterpolationKeyError
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -24,6 +26,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from zoo.cards import list_cards
 from zoo.checkpoints import read_checkpoint
 from zoo.errors import UserError
+from zoo.files import written_whole
 from zoo.runs import Run
 from zoo.training.checkpointing import LastCheckpoint, WholeFiles
 from zoo.training.interruption import Interrupted, StopOnInterrupt
@@ -172,8 +175,21 @@ class ZooCLI(LightningCLI):
             self.config = parser.parse_args(args)
         except _Refused as refused:
             raise UserError(str(refused.code)) from None
+        except InterpolationKeyError as error:  # other data than the recipe was written for
+            raise UserError(_lost_reference(str(error))) from error
         if self.only_parse:
+            self._check_folder()
             raise _Parsed
+
+    def _check_folder(self) -> None:
+        """A person's folder that is not there is told at once, not when a later stage comes to it."""
+        data = self.config[self.config["subcommand"]].get("data") or {}
+        folder = (data.get("init_args") or {}).get("folder")
+        if not isinstance(folder, str | os.PathLike):
+            return
+        path = Path(folder).expanduser()
+        if not path.is_dir() and not path.resolve().is_relative_to(self.run.folder.resolve()):
+            raise UserError(f"there is no folder {folder}; --data.folder FOLDER names it.")
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: the checkpoint's constructor arguments were put before the person's flags, which win."""
@@ -191,6 +207,7 @@ class ZooCLI(LightningCLI):
             super().instantiate_classes()
         except (MisconfigurationException, ValueError, TypeError) as error:
             raise UserError(_own_words(error) or " ".join(str(error).split())) from error
+        self._check_checkpoint()
         self._load_weights()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -221,6 +238,14 @@ class ZooCLI(LightningCLI):
         return ModelCheckpoint(
             self.run.checkpoints, "best", monitor=monitor, mode=mode, save_last=False, enable_version_counter=False
         )
+
+    def _check_checkpoint(self) -> None:
+        """Say in one sentence that the tensors of ``--ckpt_path`` are not this model's; Lightning has a page for it."""
+        path = self.options.get("ckpt_path")
+        if path is not None:
+            from zoo.hub import load_weights
+
+            load_weights(self.model, read_checkpoint(path).state, source=str(path), name=self.model_name)
 
     def _load_weights(self) -> None:
         wished = self.options.get("weights")
@@ -309,7 +334,8 @@ class ZooCLI(LightningCLI):
         values = yaml.safe_load(text)
         for key in ("about", "ckpt_path", "weights", "config"):
             values.pop(key, None)
-        self.run.config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        with written_whole(self.run.config) as part:
+            part.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
         for logger in self.trainer.loggers:
             logger.log_hyperparams({"model_name": self.model_name, **values})
 
@@ -324,6 +350,16 @@ class _Announcer(Callback):
         """Announce a training run, once."""
         if stage == "fit":
             self.cli.announce()
+
+
+def _lost_reference(message: str) -> str:
+    """What a ``${...}`` of a recipe wanted to know, as the option that the chosen data lacks."""
+    found = re.search(r"Interpolation key '\.*([\w.]+)' not found", message)
+    lost = f"--{found[1].replace('.init_args', '')}" if found else "a setting"
+    return (
+        f"the recipe takes over {lost}, which this data does not have; "
+        "give the value by hand, such as --model.size 128 for --data.size. (--model.help shows all)"
+    )
 
 
 def _own_words(error: BaseException) -> str | None:
