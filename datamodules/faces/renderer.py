@@ -104,7 +104,7 @@ class FaceRenderer:
         albedo = head["albedo"] if self.model.n_texture else self._tinted(head["albedo"], person)
         rotation = draw_rotation(draws, self.pose).to(device)
         placed = place(head, rotation, draw_framing(draws, self.camera), self.size)
-        brightness = torch.from_numpy(np.exp(0.25 * draws.normal("brightness of the face", limit=2))).float()
+        brightness = torch.from_numpy(np.exp(0.35 * draws.normal("brightness of the face", limit=2))).float()
         light = expose(draw_light(draws).to(device), placed.normals, albedo, brightness.to(device))
         maps = self._draw(placed, albedo)
         maps["shading"] = shade(maps["normal"], light).clamp_min(0) * maps["cover"].gt(0)

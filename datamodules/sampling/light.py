@@ -64,8 +64,8 @@ def expose(light: Tensor, normals: Tensor, albedo: Tensor, brightness: Tensor) -
     """Scale light as a photographer would: the face near mid-grey, nothing burnt.
 
     The mean shading that a face gets depends on its albedo only in part (to the power -0.4), so that dark skin stays
-    darker than fair skin. Then the light is lowered until at most one vertex in twenty has a shading above 1.5 and
-    no albedo x shading exceeds 1.
+    darker than fair skin. Then the light is lowered until at most one vertex in twenty has a shading above 3 and at
+    most one in fifty burns out: eyes and teeth may, as in photographs, whose skin would be too dark otherwise.
 
     Args:
         light: (B,3,9).
@@ -82,11 +82,11 @@ def expose(light: Tensor, normals: Tensor, albedo: Tensor, brightness: Tensor) -
     luminance = light.new_tensor(_LUMINANCE)
     mean_shading = ((shading @ luminance) * weight).sum(1).clamp_min(1e-4)
     mean_albedo = ((albedo @ luminance) * weight).sum(1).clamp_min(1e-3)
-    wanted = brightness * 1.05 * (0.25 / mean_albedo) ** 0.4
+    wanted = brightness * 1.9 * (0.25 / mean_albedo) ** 0.4
     visible = (seen > 0)[..., None]
     bright = torch.where(visible, shading, 0).amax(-1).quantile(0.95, dim=1)
-    radiance = torch.where(visible, albedo * shading, 0).flatten(1).amax(1)
-    scale = torch.minimum(wanted / mean_shading, torch.minimum(1.5 / bright, 0.97 / radiance.clamp_min(1e-4)))
+    radiance = torch.where(visible, albedo * shading, 0).amax(-1).quantile(0.98, dim=1)
+    scale = torch.minimum(wanted / mean_shading, torch.minimum(3.0 / bright, 0.97 / radiance.clamp_min(1e-4)))
     return light * scale[:, None, None]
 
 
