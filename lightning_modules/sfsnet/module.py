@@ -178,7 +178,7 @@ class SfSNet(ZooModule):
         pictures = {}
         for title, direction in _RELIGHTS.items():
             towards = F.normalize(normal.new_tensor(direction), dim=0).expand(len(normal), 3)
-            light = directional_light(towards, 1.1 * white) + ambient_light(0.12 * white)
+            light = directional_light(towards, 2.0 * white) + ambient_light(0.2 * white)
             pictures[title] = linear_to_srgb((albedo * shade(normal, light).clamp_min(0)).clamp(0, 1))
         return pictures
 

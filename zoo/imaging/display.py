@@ -13,8 +13,8 @@ __all__ = ["BACKGROUND", "display", "segmentation_palette"]
 BACKGROUND = 0.92
 """The neutral grey (sRGB) of panels and of pixels outside the mask."""
 
-SHADING_EXPOSURE = 200 / 255
-"""Shading is shown a little darker, as SfSNet shows it, so that a fully lit surface does not saturate."""
+SHADING_EXPOSURE = 0.4
+"""Shading is shown darker than it is: skin of a photograph that is exposed for it has a shading of 1 to 2.5."""
 
 _PICTURES = ("image", "target", "reconstruction")
 
