@@ -25,6 +25,8 @@ class CameraRange:
         shift: Standard deviation of the crop's shift, in sizes of the crop.
         scale: Standard deviation of the logarithm of the crop's size.
         careless: Share of crops that miss the face by three times as much, so that some of it lies outside.
+        margin: Median size of the crop in sizes of the canonical one; above 1 the face has room around it, from which
+            other crops can be cut.
     """
 
     fov: tuple[float, float] = (10.0, 50.0)
@@ -32,6 +34,7 @@ class CameraRange:
     shift: float = 0.03
     scale: float = 0.06
     careless: float = 0.1
+    margin: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,6 @@ def draw_framing(draws: Draws, camera: CameraRange) -> Framing:
         fov,
         camera.off_axis * draws.normal("off axis", 2, limit=2.5),
         camera.shift * draws.normal("crop shift", 2, limit=2.5) * careless[:, None],
-        np.exp(camera.scale * draws.normal("crop scale", limit=2.5) * careless),
+        camera.margin * np.exp(camera.scale * draws.normal("crop scale", limit=2.5) * careless),
     )
     return Framing(*(torch.from_numpy(value).float() for value in values))
