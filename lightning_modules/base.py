@@ -87,6 +87,10 @@ class ZooModule(LightningModule):
         """Further pictures (B,3,H,W) of a prediction for ``predict``, such as other lights; none by default."""
         return {}
 
+    def starting_weights(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """What training starts from, given the tensors of another module of this class: those, by default."""
+        return state
+
     def baseline(self, data: LightningDataModule) -> Predictor | None:
         """The trivial answer that the model is set beside, learned from the training data; none by default."""
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
@@ -30,6 +30,7 @@ __all__ = ["DEFAULT_KEYS", "ProceduralFaces", "one_thread_each"]
 DEFAULT_KEYS = ("image", "albedo", "shading", "normal", "light", "mask", "landmarks")
 
 _POSE, _CAMERA = PoseRange(), CameraRange()
+_OF_ONE_MODEL = {"identity", "expression", "texture", "vertices", "triangles"}
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -47,7 +48,8 @@ class ProceduralFaces(ZooDataModule):
         batch_size: Samples in a batch, on each device.
         num_workers: Processes that load; 0 loads in the main one.
         seed: Of the faces, the order and the augmentation.
-        morphable: The face model: "procedural", "bfm:PATH", "ict:PATH" or "flame:PATH".
+        morphable: The face model: "procedural", "bfm:PATH", "ict:PATH" or "flame:PATH"; or several of them, which
+            take turns from sample to sample.
         keys: What a batch holds; see ``datamodules.faces.FACE_KEYS``.
         cache: Keep the samples on disk; otherwise they are rendered each time they are asked for.
         on_the_fly: Render new training faces in every epoch, on the training device; nothing is kept.
@@ -73,7 +75,7 @@ class ProceduralFaces(ZooDataModule):
         batch_size: int = 16,
         num_workers: int = 0,
         seed: int = 0,
-        morphable: str = "procedural",
+        morphable: str | Sequence[str] = "procedural",
         keys: Sequence[str] = DEFAULT_KEYS,
         cache: bool = True,
         on_the_fly: bool = False,
@@ -93,7 +95,12 @@ class ProceduralFaces(ZooDataModule):
             refuse_unflippable(keys)
         self.cache, self.on_the_fly = cache and not on_the_fly, on_the_fly
         self.keys, self.flip, self.colour = tuple(keys), flip, colour
-        self.morphable = morphable
+        self.morphable = [morphable] if isinstance(morphable, str) else list(morphable)
+        if not self.morphable:
+            raise UserError("morphable must name at least one face model.")
+        own = sorted(_OF_ONE_MODEL & set(keys))
+        if len(self.morphable) > 1 and own:
+            raise UserError(f"'{own[0]}' means something else in each face model, so leave it out or take one model.")
         self.recipe: dict[str, Any] = {
             "size": size,
             "seed": seed,
@@ -119,10 +126,12 @@ class ProceduralFaces(ZooDataModule):
         count = self.counts[split]
         source: _Source
         if self.cache:
-            source = _Cached(MappedArrays(self._arrays(split)), self.keys, self._model.triangles)
+            kept = [MappedArrays(arrays) for arrays in self._arrays(split)]
+            source = _Cached(kept, self.keys, self._models[0].triangles)
         else:
             device = self._device() if self.on_the_fly else torch.device("cpu")
-            source = _Rendered(self._renderer(self.keys, device), split, fresh=self.on_the_fly and split == "train")
+            renderers = [self._renderer(model, self.keys, device) for model in self._models]
+            source = _Rendered(renderers, split, fresh=self.on_the_fly and split == "train")
         training = split == "train"
         return _Faces(source, count, self.seed, self.flip and training, self.colour if training else 0.0)
 
@@ -133,32 +142,39 @@ class ProceduralFaces(ZooDataModule):
         return options
 
     @cached_property
-    def _model(self) -> MorphableModel:
-        return MorphableModel.load(self.morphable)
+    def _models(self) -> list[MorphableModel]:
+        return [MorphableModel.load(spec) for spec in self.morphable]
 
-    def _renderer(self, keys: Sequence[str], device: torch.device) -> FaceRenderer:
-        return FaceRenderer(self._model, keys=keys, device=device, **self._renderer_options)
+    def _renderer(self, model: MorphableModel, keys: Sequence[str], device: torch.device) -> FaceRenderer:
+        return FaceRenderer(model, keys=keys, device=device, **self._renderer_options)
 
-    def _arrays(self, split: str) -> dict[str, NDArray[Any]]:
-        keys, count = stored_keys(self.keys), self.counts[split]
+    def _arrays(self, split: str) -> list[dict[str, NDArray[Any]]]:
+        """The samples of a split on disk, those of each model in a cache of its own."""
+        with one_thread_each() as threads:
+            return [self._arrays_of(split, turn, threads) for turn in range(len(self._models))]
+
+    def _arrays_of(self, split: str, turn: int, threads: int) -> dict[str, NDArray[Any]]:
+        model, turns = self._models[turn], len(self._models)
+        keys, count = stored_keys(self.keys), len(range(turn, self.counts[split], turns))
         renderer: FaceRenderer | None = None
 
         def produce(start: int, end: int) -> dict[str, NDArray[Any]]:
             nonlocal renderer
-            renderer = renderer or self._renderer(keys, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-            return pack(renderer.render(split, range(start, end)))
+            device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            renderer = renderer or self._renderer(model, keys, device)
+            return pack(renderer.render(split, range(turn + start * turns, turn + end * turns, turns)))
 
-        known = {"split": split, "keys": sorted(keys), "model": model_fingerprint(self._model.data)}
+        known = {"split": split, "keys": sorted(keys), "model": model_fingerprint(model.data), "turn": [turn, turns]}
+        name = f" of {model.name}" if turns > 1 else ""
         cache = ArrayCache(
             f"faces-{split}",
             {**self.recipe, **known, "code": code_fingerprint()},
             count,
-            title=f"{count} {_SPLITS[split]} faces of {self.recipe['size']} pixels",
+            title=f"{count} {_SPLITS[split]} faces{name} of {self.recipe['size']} pixels",
             remedy="make fewer or smaller faces (--data.train, --data.size)",
         )
-        with one_thread_each() as threads:
-            arrays = cache.ensure(produce, chunk=16, threads=threads)
-        self._model.cpu()
+        arrays = cache.ensure(produce, chunk=16, threads=threads)
+        model.cpu()
         return arrays
 
     def _device(self) -> torch.device:
@@ -192,23 +208,48 @@ class _Source(Protocol):
 
 
 class _Cached:
-    def __init__(self, arrays: MappedArrays, keys: Sequence[str], triangles: Tensor) -> None:
+    """Samples on disk, those of the models in turn."""
+
+    def __init__(self, arrays: Sequence[MappedArrays], keys: Sequence[str], triangles: Tensor) -> None:
         self.arrays, self.keys, self.triangles = arrays, keys, triangles
 
     def get(self, indices: Sequence[int], count: int) -> dict[str, Tensor]:
-        rows = [epoch_and_sample(index, count)[1] for index in indices]
-        batch = unpack(self.arrays.rows(rows), self.keys)
+        samples = [epoch_and_sample(index, count)[1] for index in indices]
+        turns = len(self.arrays)
+
+        def of_turn(turn: int, which: Sequence[int]) -> dict[str, Tensor]:
+            return unpack(self.arrays[turn].rows([sample // turns for sample in which]), self.keys)
+
+        batch = _by_turns(samples, turns, of_turn)
         return {**batch, "triangles": self.triangles} if "triangles" in self.keys else batch
 
 
 class _Rendered:
-    def __init__(self, renderer: FaceRenderer, split: str, fresh: bool) -> None:
-        self.renderer, self.split, self.fresh = renderer, split, fresh
+    """Samples rendered when asked for, of the models in turn."""
+
+    def __init__(self, renderers: Sequence[FaceRenderer], split: str, fresh: bool) -> None:
+        self.renderers, self.split, self.fresh = renderers, split, fresh
 
     def get(self, indices: Sequence[int], count: int) -> dict[str, Tensor]:
         if not self.fresh:
             indices = [epoch_and_sample(index, count)[1] for index in indices]
-        return self.renderer.render(self.split, indices)
+
+        def of_turn(turn: int, which: Sequence[int]) -> dict[str, Tensor]:
+            return self.renderers[turn].render(self.split, which)
+
+        return _by_turns(indices, len(self.renderers), of_turn)
+
+
+def _by_turns(
+    indices: Sequence[int], turns: int, of_turn: Callable[[int, Sequence[int]], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Samples whose sources take turns (index modulo ``turns``), in the order that was asked for."""
+    if turns == 1:
+        return of_turn(0, indices)
+    places = [[place for place, index in enumerate(indices) if index % turns == turn] for turn in range(turns)]
+    parts = [of_turn(turn, [indices[place] for place in which]) for turn, which in enumerate(places) if which]
+    order = torch.tensor([place for which in places for place in which]).argsort()
+    return {key: torch.cat([part[key] for part in parts])[order.to(parts[0][key].device)] for key in parts[0]}
 
 
 class _Faces(BatchDataset):

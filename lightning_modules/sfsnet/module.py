@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, Literal
 
@@ -15,6 +15,7 @@ from torchmetrics import MetricCollection
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.baseline import mean_over_data
 from lightning_modules.sfsnet.network import SfSNetNetwork, SkipNet
+from lightning_modules.sfsnet.widen import widen
 from zoo.imaging import display, linear_to_srgb, srgb_to_linear
 from zoo.metrics import Keyed, MaskedPSNR, MaskedSSIM, NormalError, NormalsWithin, ScaleInvariantMSE
 from zoo.render.normals import unit_normals
@@ -155,6 +156,10 @@ class SfSNet(ZooModule):
             },
             compute_groups=False,
         )
+
+    def starting_weights(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Weights of a network half as wide become those of this one, which at first computes the same."""
+        return widen(state, self.state_dict())
 
     def baseline(self, data: LightningDataModule) -> Predictor:
         """Mean normal map, mean albedo and mean light of the training data."""

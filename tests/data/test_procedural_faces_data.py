@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,25 @@ def test_product_survives_the_disk() -> None:
         error = (srgb_to_linear(batch["image"]) - batch["albedo"] * batch["shading"]).abs() * batch["mask"]
         # half a step of 8 bits, at the steepest place of the curve, and half floats
         assert error.max() < 0.5 / 255 * 2.3 + 1e-3
+
+
+def test_models_take_turns(tiny_model: MorphableModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = MorphableModel(replace(tiny_model.data, name="other", mean=tiny_model.data.mean * [1, 1.2, 1]))
+    monkeypatch.setattr(MorphableModel, "load", lambda spec: {"one": tiny_model, "other": other}[spec])
+    data, fresh = (ready(morphable=["one", "other"], cache=cache, effects=(), test=3) for cache in (True, False))
+    batch = next(iter(data.test_dataloader()))
+    for sample, model in enumerate((tiny_model, other, tiny_model)):
+        alone = FaceRenderer(model, 32, keys=("landmarks",)).render("test", [sample])
+        torch.testing.assert_close(batch["landmarks"][sample], alone["landmarks"][0])
+    torch.testing.assert_close(next(iter(fresh.test_dataloader()))["landmarks"], batch["landmarks"])
+    assert [len(each["image"]) for each in data.train_dataloader()] == [4, 4]
+
+
+def test_coefficients_of_several_models_are_refused() -> None:
+    with pytest.raises(UserError, match="'identity' means something else in each face model"):
+        ProceduralFaces(morphable=["procedural", "ict:x"], keys=["image", "identity"], flip=False)
+    with pytest.raises(UserError, match="at least one face model"):
+        ProceduralFaces(morphable=[])
 
 
 def test_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,7 +262,7 @@ class ZooCLI(LightningCLI):
             if self.subcommand != "fit":
                 self.model = source
                 return
-            state = source.state_dict()
+            state = self.model.starting_weights(source.state_dict())
         else:
             state = read_checkpoint(path).state
         load_weights(self.model, state, source=str(path), name=self.model_name)
