@@ -17,7 +17,7 @@ from lightning_modules.baseline import mean_over_data
 from lightning_modules.sfsnet.network import SfSNetNetwork, SkipNet
 from lightning_modules.sfsnet.widen import widen
 from zoo.imaging import display, linear_to_srgb, srgb_to_linear
-from zoo.metrics import Keyed, MaskedPSNR, MaskedSSIM, NormalError, NormalsWithin, ScaleInvariantMSE
+from zoo.metrics import Keyed, LightError, MaskedPSNR, MaskedSSIM, NormalError, NormalsWithin, ScaleInvariantMSE
 from zoo.render.normals import unit_normals
 from zoo.render.sh import ambient_light, directional_light, light_to_sfsnet, sfsnet_to_light, shade
 
@@ -141,7 +141,7 @@ class SfSNet(ZooModule):
         return {name: term.mean() for name, term in terms.items()}
 
     def metrics(self) -> MetricCollection:
-        """The paper's normal errors, scale-invariant errors of albedo and shading, quality of the reconstruction."""
+        """The paper's normal errors; errors of albedo, shading and light; quality of the reconstruction."""
         return MetricCollection(
             {
                 "normal_mean": Keyed(NormalError("mean"), "normal"),
@@ -151,6 +151,8 @@ class SfSNet(ZooModule):
                 "normal_within_30": Keyed(NormalsWithin(30), "normal"),
                 "albedo_si_mse": Keyed(ScaleInvariantMSE(), "albedo"),
                 "shading_si_mse": Keyed(ScaleInvariantMSE(), "shading"),
+                "light_shading": Keyed(LightError("shading"), "light", mask=None),
+                "light_direction": Keyed(LightError("direction"), "light", mask=None),
                 "recon_psnr": Keyed(MaskedPSNR(), "reconstruction", target="image"),
                 "recon_ssim": Keyed(MaskedSSIM(), "reconstruction", target="image"),
             },

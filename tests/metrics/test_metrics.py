@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from zoo.metrics import Keyed, MaskedPSNR, MaskedSSIM, NormalError, NormalsWithin, ScaleInvariantMSE, angular_error
+from zoo.metrics import (
+    Keyed,
+    LightError,
+    MaskedPSNR,
+    MaskedSSIM,
+    NormalError,
+    NormalsWithin,
+    ScaleInvariantMSE,
+    angular_error,
+)
+from zoo.render.sh import directional_light
 
 
 def normals(*degrees: float) -> torch.Tensor:
@@ -143,3 +153,19 @@ def test_keyed_metrics_keep_their_digits_under_autocast() -> None:
             metric.update({"out": out}, batch)
         values.append(metric.compute())
     torch.testing.assert_close(*values)
+
+
+def test_light_error_knows_directions_and_strength() -> None:
+    left, right = torch.tensor([[-1.0, 0.0, 0.0]]), torch.tensor([[1.0, 0.0, 0.0]])
+    above = torch.tensor([[0.0, 1.0, 0.0]])
+    white = torch.ones(1, 3)
+    direction = LightError("direction")
+    direction.update(directional_light(left, white), directional_light(above, 3 * white))
+    assert direction.compute() == pytest.approx(90)
+    direction.update(directional_light(left, white), directional_light(right, white))
+    assert direction.compute() == pytest.approx(135)
+    shading = LightError("shading")
+    shading.update(directional_light(above, 0.8 * white), directional_light(above, white))
+    assert shading.compute() == pytest.approx(20, abs=1e-3)
+    with pytest.raises(ValueError, match="what must be"):
+        LightError("colour")  # type: ignore[arg-type]

@@ -3,6 +3,16 @@
 from zoo.metrics.image import MaskedPSNR, MaskedSSIM
 from zoo.metrics.intrinsic import ScaleInvariantMSE
 from zoo.metrics.keyed import Keyed
+from zoo.metrics.light import LightError
 from zoo.metrics.normals import NormalError, NormalsWithin, angular_error
 
-__all__ = ["Keyed", "MaskedPSNR", "MaskedSSIM", "NormalError", "NormalsWithin", "ScaleInvariantMSE", "angular_error"]
+__all__ = [
+    "Keyed",
+    "LightError",
+    "MaskedPSNR",
+    "MaskedSSIM",
+    "NormalError",
+    "NormalsWithin",
+    "ScaleInvariantMSE",
+    "angular_error",
+]
