@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.morphable import MorphableData
+from zoo.morphable import MorphableModel
 
 __all__ = ["code_fingerprint", "model_fingerprint"]
 
@@ -28,12 +28,14 @@ def code_fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def model_fingerprint(data: MorphableData) -> str:
-    """A hash of a face model's arrays."""
+def model_fingerprint(model: MorphableModel) -> str:
+    """A hash of a face model's arrays as they are rendered: also of the colours that a model without any is given."""
     digest = hashlib.sha256()
-    for field in fields(data):
-        value = getattr(data, field.name)
+    arrays = {field.name: getattr(model.data, field.name) for field in fields(model.data)}
+    for name in ("albedo_mean", "albedo_basis"):
+        arrays[name] = getattr(model, name).cpu().numpy()
+    for name, value in arrays.items():
         if isinstance(value, np.ndarray):
-            digest.update(field.name.encode())
+            digest.update(name.encode())
             digest.update(np.ascontiguousarray(value).data)
     return digest.hexdigest()[:16]

@@ -164,7 +164,7 @@ class ProceduralFaces(ZooDataModule):
             renderer = renderer or self._renderer(model, keys, device)
             return pack(renderer.render(split, range(turn + start * turns, turn + end * turns, turns)))
 
-        known = {"split": split, "keys": sorted(keys), "model": model_fingerprint(model.data), "turn": [turn, turns]}
+        known = {"split": split, "keys": sorted(keys), "model": model_fingerprint(model), "turn": [turn, turns]}
         name = f" of {model.name}" if turns > 1 else ""
         cache = ArrayCache(
             f"faces-{split}",

@@ -13,7 +13,7 @@ from datamodules.faces.effects import apply_effects, check_effects
 from datamodules.faces.framing import Placed, place
 from datamodules.sampling.background import draw_background
 from datamodules.sampling.camera import CameraRange, draw_framing
-from datamodules.sampling.coefficients import draw_expression, draw_identity, draw_skin, draw_texture
+from datamodules.sampling.coefficients import draw_expression, draw_identity, draw_texture
 from datamodules.sampling.draws import Draws
 from datamodules.sampling.light import draw_light, expose
 from datamodules.sampling.occluder import draw_occluders
@@ -35,7 +35,6 @@ FACE_KEYS = (
 """All that a ``FaceRenderer`` can tell about a sample."""
 
 _OVERSAMPLING = 2
-_UNTINTED = ("sclera", "iris", "pupil", "teeth", "tears", "lashes", "brows")
 
 
 class FaceRenderer:
@@ -101,7 +100,7 @@ class FaceRenderer:
             "texture": draw_texture(person, self.model).to(device),
         }
         head = self.model(**coefficients)
-        albedo = head["albedo"] if self.model.n_texture else self._tinted(head["albedo"], person)
+        albedo = head["albedo"]
         rotation = draw_rotation(draws, self.pose).to(device)
         placed = place(head, rotation, draw_framing(draws, self.camera), self.size)
         brightness = torch.from_numpy(np.exp(0.35 * draws.normal("brightness of the face", limit=2))).float()
@@ -164,14 +163,6 @@ class FaceRenderer:
             partly = (maps["cover"] > 0) & ~valid | (opacity > 0)
             picture["segmentation"] = maps["segmentation"].masked_fill(partly[:, 0], IGNORE)
         return picture
-
-    def _tinted(self, albedo: Tensor, person: Draws) -> Tensor:
-        """Plain colours with a skin tone, for models that know shape alone."""
-        tint = draw_skin(person).to(albedo)[:, None]
-        if self.model.labels is None:
-            return (albedo * tint).clamp(0, 1)
-        keep = torch.tensor([name in _UNTINTED for name in self.model.label_names], device=albedo.device)
-        return torch.where(keep[self.model.labels][None, :, None], albedo, (albedo * tint).clamp(0, 1))
 
     def _value(self, key: str, known: dict[str, Tensor], maps: dict[str, Tensor]) -> Tensor:
         if key == "triangles":

@@ -10,10 +10,7 @@ from torch import Tensor
 from datamodules.sampling.draws import Draws
 from zoo.morphable import MorphableModel
 
-__all__ = ["draw_expression", "draw_identity", "draw_skin", "draw_texture"]
-
-_FAIR, _DARK = np.array([0.42, 0.27, 0.20]), np.array([0.055, 0.032, 0.022])
-_MEAN = np.sqrt(_FAIR * _DARK)
+__all__ = ["draw_expression", "draw_identity", "draw_texture"]
 
 
 def draw_identity(draws: Draws, model: MorphableModel) -> Tensor:
@@ -37,12 +34,6 @@ def draw_expression(draws: Draws, model: MorphableModel) -> Tensor:
         at_work = draws.chance("expression at work", 0.125, model.n_expression)
         return _tensor(np.where(at_work, draws.uniform("expression", model.n_expression) ** 1.5, 0.0) * strength)
     return _tensor(strength * draws.normal("expression", model.n_expression, limit=2.5))
-
-
-def draw_skin(draws: Draws) -> Tensor:
-    """Factors ``(B, 3)`` on the colours of a model without albedo statistics, from very fair to very dark skin."""
-    depth = draws.uniform("skin")[:, None]
-    return _tensor(_FAIR ** (1 - depth) * _DARK**depth / _MEAN)
 
 
 def _tensor(values: NDArray[np.float64]) -> Tensor:

@@ -46,7 +46,7 @@ class MorphableData:
         expression_basis: (V,3,Ke) float32, displacement per coefficient.
         triangles: (T,3) int64, 0-based, counter-clockwise seen from outside.
         landmark_indices: (68,) int64, the vertices nearest to the iBUG points, or None where the model has none.
-        albedo_mean: (V,3) float32 LINEAR reflectance, or None: the model then gets plain colours by label.
+        albedo_mean: (V,3) float32 LINEAR reflectance, or None: the model is then painted like the procedural face.
         albedo_basis: (V,3,Kt) float32, linear reflectance per coefficient, or None.
         albedo_encoding: "linear", or "srgb" where mean and basis are sRGB values in [0,1], as scanned models have them;
             ``MorphableModel`` adds them up as they are and converts the sum to linear reflectance.

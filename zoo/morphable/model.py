@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from zoo.errors import UserError
 from zoo.imaging import srgb_to_linear
 from zoo.morphable.data import MorphableData, Rig
-from zoo.morphable.paint import plain_albedo
+from zoo.morphable.paint import painted_albedo
 from zoo.morphable.skinning import axis_angle_to_matrix, pose_joints, skin
 from zoo.render.mesh import vertex_normals
 
@@ -29,7 +32,8 @@ class MorphableModel(nn.Module):
     Attributes:
         name, metres_per_unit, licence, label_names, expression_prior, expression_names: As in ``MorphableData``.
         n_identity, n_expression, n_texture, n_joints: Numbers of coefficients and of joints that can be turned.
-        has_albedo: False where the model is geometry alone and its colours are plain ones by part.
+        has_albedo: False where the model is geometry alone and is painted: its colours and their 80 coefficients are
+            those of the procedural face (``zoo.morphable.paint``), not the model's own.
         data: The arrays as the reader gave them, with ``data.extras``.
     """
 
@@ -60,10 +64,13 @@ class MorphableModel(nn.Module):
         self.has_albedo = data.albedo_mean is not None
         self._parents = [] if data.rig is None else data.rig.parents.tolist()
 
-        albedo = data.albedo_mean if data.albedo_mean is not None else plain_albedo(data)
-        albedo_basis = data.albedo_basis if data.albedo_basis is not None else np.zeros((*albedo.shape, 0), np.float32)
+        albedo, albedo_basis = data.albedo_mean, data.albedo_basis
+        if albedo is None:
+            albedo, albedo_basis = painted_albedo(data)
+        elif albedo_basis is None:
+            albedo_basis = np.zeros((*albedo.shape, 0), np.float32)
         rig = data.rig
-        for name, array in {
+        arrays: dict[str, NDArray[Any] | None] = {
             "mean": data.mean,
             "identity_basis": data.identity_basis,
             "expression_basis": data.expression_basis,
@@ -78,7 +85,8 @@ class MorphableModel(nn.Module):
             "joint_regressor": None if rig is None else rig.joint_regressor,
             "skinning_weights": None if rig is None else rig.skinning_weights,
             "pose_basis": None if rig is None else rig.pose_basis,
-        }.items():
+        }
+        for name, array in arrays.items():
             self.register_buffer(name, None if array is None else _tensor(array), persistent=False)
 
     @classmethod
@@ -107,7 +115,7 @@ class MorphableModel(nn.Module):
 
     @property
     def n_texture(self) -> int:
-        """Number of texture coefficients; 0 where the model has no albedo statistics."""
+        """Number of texture coefficients; 80 where the model is painted, 0 where it has a mean albedo alone."""
         return self.albedo_basis.shape[-1]
 
     @property

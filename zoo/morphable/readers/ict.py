@@ -62,7 +62,8 @@ def read_ict(path: str | Path, *, partial: bool = False, overlays: bool = False)
 
     Expressions are blend shapes with coefficients in [0,1] (``expression_prior="unit"``). There is no colour model:
     labels say what each vertex is (from the materials; iris and pupil by angle on the eyeball, lips and brows inside
-    the outline of their landmarks), and ``MorphableModel`` gives each part a plain linear colour.
+    the outline of their landmarks), and ``MorphableModel`` paints it by them and by its landmarks like the
+    procedural face.
 
     ``uv`` is the first texture coordinate that the file uses at a vertex, which is wrong across seams; exact ones a
     corner are in ``extras``: uv_corners (U,2), uv_triangles (T,3), and triangle_material (T,) with material_names.
