@@ -184,7 +184,7 @@ def draw(models: Mapping[str, Predictor | SfSNet], data: ProceduralFaces, path: 
             shown = [batch["image"][i]] + [
                 display(key, layers[key], mask)[i] for key in ("normal", "albedo", "shading")
             ]
-            pictures.append(torch.cat(shown, -1))
+            pictures.append(torch.cat((torch.cat(shown[:2], -1), torch.cat(shown[2:], -1)), -2))
             titles.append(name)
     write_image(path, contact_sheet(pictures, titles, columns=6, tile=256))
     print(path)
