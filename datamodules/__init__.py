@@ -6,6 +6,7 @@ from datamodules.base import BatchDataset, ZooDataModule
 from datamodules.celeba import CelebA
 from datamodules.faces import ProceduralFaces
 from datamodules.folder import ImageFolder
+from datamodules.landmark_crops import LandmarkCrops
 from datamodules.pseudo_labels import PseudoLabels, PseudoLabelWriter
 from datamodules.sfs_supervision import SfSSupervision
 from datamodules.sfsnet_synthetic import SfSNetSynthetic
@@ -14,6 +15,7 @@ __all__ = [
     "BatchDataset",
     "CelebA",
     "ImageFolder",
+    "LandmarkCrops",
     "ProceduralFaces",
     "PseudoLabelWriter",
     "PseudoLabels",

@@ -127,7 +127,7 @@ class ModelCard:
         task: What it is for, as a person would say it.
         family: Which branch of the zoo it belongs to.
         summary: One sentence.
-        paper: Where it was published.
+        paper: Where it was published; None for a tool of the zoo's own.
         code: The authors' code.
         inputs: Contract keys that go in.
         outputs: Contract keys that come out.
@@ -147,10 +147,10 @@ class ModelCard:
     task: str
     family: str
     summary: str
-    paper: Paper
     inputs: list[str]
     outputs: list[str]
     status: Literal["trains", "matches-code", "matches-paper"]
+    paper: Paper | None = None
     code: Code | None = None
     faces: Literal["crop", "none"] = "none"
     size: Size = field(default_factory=Size)
@@ -322,9 +322,13 @@ def models_table(root: Path | None = None) -> str:
     """
     lines = ["| model | paper | task | weights | status |", "|---|---|---|---|---|"]
     for card in list_cards(root):
-        title = f"[{card.paper.title}]({card.paper.url})" if card.paper.url else card.paper.title
         tags = ", ".join(each.tag for each in card.weights) or "none"
-        lines.append(
-            f"| `{card.name}` | {title}, {card.paper.venue} {card.paper.year} | {card.task} | {tags} | {card.status} |"
-        )
+        lines.append(f"| `{card.name}` | {_paper_cell(card.paper)} | {card.task} | {tags} | {card.status} |")
     return "\n".join(lines) + "\n"
+
+
+def _paper_cell(paper: Paper | None) -> str:
+    if paper is None:
+        return "the zoo's own"
+    title = f"[{paper.title}]({paper.url})" if paper.url else paper.title
+    return f"{title}, {paper.venue} {paper.year}"

@@ -58,6 +58,8 @@ KEYS: dict[str, Key] = {
     "mask": Key(("B", "1", "H", "W"), "1 where the sample is valid", 0.0, 1.0),
     "segmentation": Key(("B", "H", "W"), "class ids, 255 = ignore", 0.0, 255.0, torch.int64),
     "landmarks": Key(("B", "68", "2"), "iBUG order, pixels, x right, y down, centre of the top-left pixel is (0, 0)"),
+    "landmark_error": Key(("B", "68"), "distance from the truth to be expected of each landmark, pixels", 0.0),
+    "confidence": Key(("B",), "probability that the picture shows what the model is for, such as a face", 0.0, 1.0),
     "identity": Key(("B", "K"), "morphable-model coefficients in standard deviations"),
     "expression": Key(("B", "K"), "in standard deviations, or in [0, 1] where the model has blend shapes"),
     "texture": Key(("B", "K"), "morphable-model coefficients in standard deviations"),

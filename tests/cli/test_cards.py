@@ -53,7 +53,8 @@ def test_a_card_is_read_as_written(write):
             {"paper": {"title": "x", "venue": "y", "year": "MMXX"}},
             "field 'paper.year' must be a whole number, not text",
         ),
-        ({"paper": None}, "field 'paper' must be a mapping, not nothing"),
+        ({"paper": "a paper"}, "field 'paper' must be a mapping, not text"),
+        ({"size": None}, "field 'size' must be a mapping, not nothing"),
         ({"name": "other"}, "field 'name' is 'other', but the folder is 'toy'"),
         ({"class": "Toy"}, "field 'class' must be a dotted path"),
         ({"results": [{"dataset": "x", "metric": "y", "better": "worse"}]}, "field 'results[0].better' must be one of"),
@@ -90,6 +91,12 @@ def test_the_table_has_one_row_a_card():
     table = models_table(CARD.parents[1]).splitlines()
     assert len(table) == 2 + len(list_cards(CARD.parents[1]))
     assert any("`toy`" in row and "[Toys: a study](https://example.org), NOWHERE 2026" in row for row in table)
+
+
+def test_a_tool_of_the_zoo_needs_no_paper(write):
+    folder = write(paper=None)
+    assert load_card("toy", folder).paper is None
+    assert "| `toy` | the zoo's own |" in models_table(folder)
 
 
 def test_meanings_are_those_of_the_contract():

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,8 +27,16 @@ def small_model(card: ModelCard) -> torch.nn.Module:
 
 
 def small_data(card: ModelCard) -> LightningDataModule:
-    module, _, name = card.test.data["class_path"].rpartition(".")
-    return getattr(importlib.import_module(module), name)(**card.test.data["init_args"])
+    return built(card.test.data)
+
+
+def built(value: Any) -> Any:
+    """An object from its class path and arguments, which may be objects themselves."""
+    if not isinstance(value, dict) or "class_path" not in value:
+        return value
+    module, _, name = value["class_path"].rpartition(".")
+    arguments = {key: built(each) for key, each in value.get("init_args", {}).items()}
+    return getattr(importlib.import_module(module), name)(**arguments)
 
 
 def trainer(folder: Path, **options: object) -> Trainer:

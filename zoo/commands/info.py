@@ -48,7 +48,9 @@ def _page(card: ModelCard) -> Iterator[RenderableType]:
     yield Text.assemble((card.name, "bold"), f"  {card.family}, status: {card.status}")
     yield Text(card.summary)
     yield ""
-    lines = [f"{card.paper.title}. {card.paper.venue} {card.paper.year}", card.paper.authors, card.paper.url]
+    lines = ["none: a tool of the zoo's own"]
+    if card.paper:
+        lines = [f"{card.paper.title}. {card.paper.venue} {card.paper.year}", card.paper.authors, card.paper.url]
     facts = [("paper", line) for line in lines if line]
     if card.code:
         facts.append(("code", f"{card.code.repository} (licence: {card.code.licence})"))

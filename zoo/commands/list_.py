@@ -51,7 +51,9 @@ def _print_table(cards: list[ModelCard]) -> None:
         table.add_column(column, overflow="fold", no_wrap=column == "model")
     for card in cards:
         tags = ", ".join(each.tag for each in card.weights) or "-"
-        paper = f"{card.paper.title.partition(':')[0]}, {card.paper.venue} {card.paper.year}"
+        paper = "the zoo's own"
+        if card.paper:
+            paper = f"{card.paper.title.partition(':')[0]}, {card.paper.venue} {card.paper.year}"
         table.add_row(card.name, card.task, paper, tags, card.status, " ".join(card.export.formats) or "-")
     console = Console()
     console.print(table)

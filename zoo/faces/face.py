@@ -20,6 +20,8 @@ class Face:
             mouth corner as seen in the picture; 68 have the iBUG order.
         roll: How far the head is turned in the picture plane, radians, positive clockwise as seen.
         framed: Whether the box is the frame of the crop itself rather than what a detector drew around a face.
+        error: The mean error of the landmarks that their finder expects, in per cent of the distance between the eyes;
+            None where it does not say.
     """
 
     box: tuple[float, float, float, float]
@@ -27,6 +29,7 @@ class Face:
     landmarks: Tensor | None = None
     roll: float = 0.0
     framed: bool = False
+    error: float | None = None
 
     @property
     def centre(self) -> tuple[float, float]:
