@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["ellipse_mask", "mask_from_landmarks"]
+__all__ = ["ellipse_mask", "mask_from_landmarks", "polygon_mask"]
 
 
 def mask_from_landmarks(landmarks: Tensor, height: int, width: int) -> Tensor:
@@ -35,7 +35,7 @@ def mask_from_landmarks(landmarks: Tensor, height: int, width: int) -> Tensor:
         ),
         1,
     )
-    return _inside(polygon, height, width)[:, None].to(landmarks.dtype)
+    return polygon_mask(polygon, height, width)[:, None].to(landmarks.dtype)
 
 
 def ellipse_mask(size: int) -> Tensor:
@@ -49,8 +49,17 @@ def ellipse_mask(size: int) -> Tensor:
     return (x * x + y * y <= 1).float()[None]
 
 
-def _inside(polygon: Tensor, height: int, width: int) -> Tensor:
-    """Even-odd rule at the pixel centres: (B,N,2) to (B,height,width) bools."""
+def polygon_mask(polygon: Tensor, height: int, width: int) -> Tensor:
+    """Which pixels have their centres inside a polygon, by the even-odd rule.
+
+    Args:
+        polygon: (B,N,2) corners in pixels.
+        height: Of the picture.
+        width: Of the picture.
+
+    Returns:
+        (B,height,width) bools.
+    """
     px = torch.arange(width, device=polygon.device, dtype=polygon.dtype)[None, None, :]
     py = torch.arange(height, device=polygon.device, dtype=polygon.dtype)[None, :, None]
     inside = torch.zeros(len(polygon), height, width, dtype=torch.bool, device=polygon.device)
