@@ -68,7 +68,8 @@ def test_a_head_without_landmarks_has_no_place(face: MorphableData) -> None:
 
 
 def test_colours_and_their_variation_go_over(face: MorphableData) -> None:
-    mean, basis = painted_albedo(stranger(face))
+    mean, basis, encoding = painted_albedo(stranger(face))
+    assert encoding == face.albedo_encoding
     assert face.albedo_mean is not None
     assert face.albedo_basis is not None
     assert basis.shape == face.albedo_basis.shape
@@ -80,10 +81,9 @@ def test_colours_and_their_variation_go_over(face: MorphableData) -> None:
 
 
 def test_without_labels_all_is_skin_but_lips_are_where_they_are(face: MorphableData) -> None:
-    mean, _ = painted_albedo(stranger(face, labels=False))
+    mean = MorphableModel(stranger(face, labels=False))()["albedo"][0].numpy()
     lips, skin = mean[face.vertices_of("lips")].mean(0), mean[face.vertices_of("skin")].mean(0)
     assert lips[0] / lips[1] > 1.25 * skin[0] / skin[1]
-    assert np.abs(mean[face.vertices_of("sclera")] - mean[face.vertices_of("sclera")].mean(0)).max() < 0.3
     assert mean[face.vertices_of("sclera")].max() < 0.45
 
 
@@ -139,6 +139,6 @@ def test_ict_eyes_and_mouth_follow_the_person(ict: MorphableModel) -> None:
 def test_ict_is_painted_within_moments(ict: MorphableModel) -> None:
     """The work that loading does grows with the vertices, not with their square."""
     cut = ict.data.subset(np.arange(9409))
-    mean, basis = painted_albedo(cut)
+    mean, basis, _ = painted_albedo(cut)
     assert mean.shape == (9409, 3)
     assert basis.dtype == np.float32

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from zoo.contract import LANDMARK_FLIP
+from zoo.imaging import srgb_to_linear
 from zoo.morphable.data import MorphableData
 from zoo.morphable.procedural import build_face
 from zoo.morphable.procedural.build import _make
@@ -40,7 +42,7 @@ def draw(face: MorphableData, seed: int) -> np.ndarray:
 
 def test_sizes(face: MorphableData) -> None:
     count = len(face.mean)
-    assert 6000 <= count <= 12000
+    assert 6000 <= count <= 13500
     assert face.identity_basis.shape == (count, 3, 80)
     assert face.expression_basis.shape == (count, 3, 64)
     assert face.albedo_basis.shape == (count, 3, 80)
@@ -221,7 +223,9 @@ def test_blink_closes_over_the_ball_all_the_way(face: MorphableData, mean: np.nd
         moved = mean + strength * blink
         height = np.linalg.norm(moved[points[[43, 44, 46, 47]]] - centre, axis=1)
         assert (height > 12.0).all()
-    assert np.abs(moved[points[[43, 44]], 1] - moved[points[[47, 46]], 1]).max() < 1.5
+    overlap = moved[points[[47, 46]], 1] - moved[points[[43, 44]], 1]
+    assert (overlap > 0.5).all()
+    assert (overlap < 2.5).all()
     assert np.abs(blink[face.extras["mirror"][points[42:48]]]).max() == 0
 
 
@@ -249,14 +253,19 @@ def test_pairs_of_expressions_mirror_each_other(face: MorphableData) -> None:
             np.testing.assert_allclose(left[mirror] * FLIP, right, atol=2e-5, err_msg=name)
 
 
+def linear(encoded: np.ndarray) -> np.ndarray:
+    return srgb_to_linear(torch.from_numpy(encoded).clamp(0, 1)).numpy()
+
+
 def test_albedo_spans_human_skin(face: MorphableData) -> None:
-    assert face.albedo_mean.min() >= 0.005
-    assert face.albedo_mean.max() <= 0.95
+    assert face.albedo_encoding == "srgb"
+    assert linear(face.albedo_mean).min() >= 0.005
+    assert linear(face.albedo_mean).max() <= 0.95
     rng = np.random.default_rng(1)
     coefficients = np.clip(rng.standard_normal((80, 400)), -3, 3)
     cheeks = np.flatnonzero(of(face, "skin") & (np.abs(face.mean[:, 1] + 0.3) < 0.1) & (face.mean[:, 2] > 0.6))
     tones = face.albedo_mean[cheeks].mean(0)[:, None] + face.albedo_basis[cheeks].mean(0) @ coefficients
-    red, green, blue = np.clip(tones, 0.005, 0.95)
+    red, green, blue = linear(tones)
     assert red.min() < 0.09
     assert red.max() > 0.34
     assert np.mean((red >= green) & (green >= blue)) > 0.97
@@ -266,7 +275,7 @@ def test_albedo_spans_human_skin(face: MorphableData) -> None:
 
 def test_colours_of_the_mean(face: MorphableData) -> None:
     def colour(name: str) -> np.ndarray:
-        return face.albedo_mean[of(face, name)].mean(0)
+        return linear(face.albedo_mean)[of(face, name)].mean(0)
 
     skin, lips = colour("skin"), colour("lips")
     assert lips.mean() < skin.mean()

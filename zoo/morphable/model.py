@@ -32,6 +32,7 @@ class MorphableModel(nn.Module):
     Attributes:
         name, metres_per_unit, licence, label_names, expression_prior, expression_names: As in ``MorphableData``.
         n_identity, n_expression, n_texture, n_joints: Numbers of coefficients and of joints that can be turned.
+        albedo_encoding: "linear" or "srgb": in which of them colours are added up; ``albedo`` is linear in any case.
         has_albedo: False where the model is geometry alone and is painted: its colours and their 80 coefficients are
             those of the procedural face (``zoo.morphable.paint``), not the model's own.
         data: The arrays as the reader gave them, with ``data.extras``.
@@ -61,12 +62,13 @@ class MorphableModel(nn.Module):
         self.metres_per_unit = data.metres_per_unit
         self.expression_prior = data.expression_prior
         self.expression_names = data.expression_names
+        self.albedo_encoding = data.albedo_encoding
         self.has_albedo = data.albedo_mean is not None
         self._parents = [] if data.rig is None else data.rig.parents.tolist()
 
         albedo, albedo_basis = data.albedo_mean, data.albedo_basis
         if albedo is None:
-            albedo, albedo_basis = painted_albedo(data)
+            albedo, albedo_basis, self.albedo_encoding = painted_albedo(data)
         elif albedo_basis is None:
             albedo_basis = np.zeros((*albedo.shape, 0), np.float32)
         rig = data.rig
@@ -137,20 +139,20 @@ class MorphableModel(nn.Module):
         return self.mean + moved + self._combine("expression", expression, self.expression_basis)
 
     def raw_texture(self, texture: Tensor | None = None) -> Tensor:
-        """Colours in the encoding of the model's own file (``data.albedo_encoding``), not clamped.
+        """Colours in the model's own encoding (``albedo_encoding``), not clamped.
 
         Args:
             texture: (B,k) with k <= n_texture.
 
         Returns:
-            (B,V,3); sRGB in [0,1] for BFM, linear reflectance for others.
+            (B,V,3); sRGB in [0,1] where ``albedo_encoding`` is "srgb", else linear reflectance.
         """
         return self.albedo_mean + self._combine("texture", texture, self.albedo_basis)
 
     def albedo(self, texture: Tensor | None = None) -> Tensor:
         """LINEAR reflectance in [0,1], (B,V,3); coefficients as in ``raw_texture``."""
         colour = self.raw_texture(texture).clamp(0, 1)
-        return srgb_to_linear(colour) if self.data.albedo_encoding == "srgb" else colour
+        return srgb_to_linear(colour) if self.albedo_encoding == "srgb" else colour
 
     def landmarks(self, vertices: Tensor) -> Tensor | None:
         """The 68 iBUG points of given vertices.

@@ -32,7 +32,7 @@ _STEPS = 4
 """Into how many steps an edge of the template is cut in looking for the point of its surface nearest to a vertex."""
 
 
-def painted_albedo(data: MorphableData) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def painted_albedo(data: MorphableData) -> tuple[NDArray[np.float32], NDArray[np.float32], str]:
     """The procedural face's colours and their variation, transferred to another head.
 
     Skin takes the colour of the nearest point of the template's skin once the head is warped onto it
@@ -41,7 +41,7 @@ def painted_albedo(data: MorphableData) -> tuple[NDArray[np.float32], NDArray[np
     all is skin, and without landmarks each part has the mean colour of its counterpart.
 
     Returns:
-        Mean (V,3) and basis (V,3,80) per standard deviation, both linear reflectance, float32.
+        Mean (V,3) and basis (V,3,80) per standard deviation, float32, and their encoding: that of the procedural face.
     """
     face = template()
     assert face.albedo_mean is not None
@@ -49,7 +49,7 @@ def painted_albedo(data: MorphableData) -> tuple[NDArray[np.float32], NDArray[np
     flat = np.concatenate([face.albedo_mean[..., None], face.albedo_basis], 2).reshape(len(face.mean), -1)
     means = np.stack([flat[face.vertices_of(*parts)].mean(0) for parts in _MEANS.values()])
     colours = (_weights(data, face) @ np.concatenate([flat, means])).reshape(len(data.mean), 3, -1)
-    return np.ascontiguousarray(colours[..., 0]), np.ascontiguousarray(colours[..., 1:])
+    return np.ascontiguousarray(colours[..., 0]), np.ascontiguousarray(colours[..., 1:]), face.albedo_encoding
 
 
 def _weights(data: MorphableData, face: MorphableData) -> sparse.csr_array:

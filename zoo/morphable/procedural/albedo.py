@@ -17,13 +17,25 @@ DRAWS = 320
 LOW, HIGH = 0.005, 0.95
 """Linear reflectance that nothing falls below or rises above."""
 
-_DARK, _FAIR = np.array([0.050, 0.031, 0.022]), np.array([0.415, 0.262, 0.188])
-_HAIR = np.array([[0.012, 0.010, 0.009], [0.045, 0.029, 0.019], [0.095, 0.060, 0.036], [0.17, 0.112, 0.066]])
-"""From black over brown to fair; grey and red hair lie close to this line in brightness, and are left to its noise."""
-_IRIS = np.array(
-    [[0.045, 0.026, 0.016], [0.078, 0.050, 0.027], [0.095, 0.080, 0.045], [0.10, 0.112, 0.105], [0.095, 0.12, 0.145]]
+_TONES = np.array(
+    [[0.056, 0.035, 0.024], [0.110, 0.064, 0.041], [0.225, 0.130, 0.081], [0.345, 0.211, 0.144], [0.46, 0.315, 0.24]]
 )
-"""Brown, hazel, green, grey and blue irises, tamed: axes between them must not lead to red ones."""
+"""Cheeks from very dark over brown and olive to very fair; those between are more saturated than their mixtures."""
+_HAIR = np.array(
+    [[0.009, 0.008, 0.008], [0.024, 0.016, 0.012], [0.060, 0.036, 0.022], [0.12, 0.075, 0.041], [0.21, 0.145, 0.08]]
+)
+"""From black over browns to blond."""
+_GREY, _RED = np.array([0.25, 0.24, 0.235]), np.array([0.165, 0.058, 0.022])
+_IRIS = np.array(
+    [[0.045, 0.028, 0.018], [0.070, 0.043, 0.024], [0.085, 0.068, 0.038], [0.088, 0.092, 0.080], [0.085, 0.100, 0.110]]
+)
+"""Brown, light brown, hazel to green, grey and blue irises."""
+_LIPSTICKS = np.array(
+    [[0.33, 0.030, 0.035], [0.40, 0.115, 0.135], [0.15, 0.022, 0.042], [0.30, 0.12, 0.095], [0.24, 0.055, 0.035]]
+)
+"""Red, pink, plum, nude and brick."""
+_SHADOWS = np.array([[0.10, 0.055, 0.04], [0.13, 0.05, 0.085], [0.045, 0.045, 0.055], [0.07, 0.085, 0.13]])
+"""Brown, plum, smoke and blue on the upper lid."""
 
 
 def albedo_basis(head: Head, seed: int) -> tuple[Array, Array, Array]:
@@ -34,11 +46,13 @@ def albedo_basis(head: Head, seed: int) -> tuple[Array, Array, Array]:
         seed: Of the draws.
 
     Returns:
-        (V,3) mean, (V,3,80) per standard deviation, both linear reflectance, and (80,) shares of the variance.
+        (V,3) mean, (V,3,80) per standard deviation, both sRGB-encoded, and (80,) shares of the variance. The axes are
+        those of the encoded colours, in which equal steps look alike: a linear model of reflectance itself that reaches
+        fair skin would have dark skin's colour lost in its noise, or below zero.
     """
     rng = np.random.default_rng(seed)
     paint = _Painter(head)
-    draws = np.stack([paint.draw(rng).astype(np.float32).ravel() for _ in range(DRAWS)])
+    draws = np.stack([_encoded(paint.draw(rng)).astype(np.float32).ravel() for _ in range(DRAWS)])
     mean = draws.mean(0)
     centred = draws - mean
     values, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64) / (DRAWS - 1))
@@ -92,6 +106,7 @@ class _Painter:
             self.lash[rows[eye.MARGIN_RING - 1]] = 0.55 * strength * (np.sin(angle) > 0)
             self.wet[rows[eye.MARGIN_RING + 1 :].ravel()] = 1.0
             self.wet[patch[-1]] = 1.0
+        self.lid = bump(ax, y, (33, 7.5), (13, 3.2)) * front
         self.nostril = bump(ax, y, (7.3, -47), (3.0, 2.8)) * window(z, 103, 119, 3) * self.skin
         self.smooth = _smoother(head)
         rng = np.random.default_rng(7)
@@ -110,44 +125,45 @@ class _Painter:
         """Linear reflectance of one drawn head: (V,3)."""
         head = self.head
         n = len(self.x)
-        tone = float(np.clip(rng.normal(0.52, 0.205), 0.0, 1.0))
+        # flatter than normal: both ends of the range are people, not accidents
+        tone = float(np.clip(0.53 + 0.47 * np.tanh(rng.normal(0, 0.58)), 0.0, 1.0))
+        place = tone * (len(_TONES) - 1)
+        skin = np.exp([np.interp(place, np.arange(len(_TONES)), np.log(_TONES[:, channel])) for channel in range(3)])
         redness, yellow = rng.normal(0, 1, 2)
-        skin = _DARK + tone * (_FAIR - _DARK)
-        # between the extremes skin is more golden than a mixture of them
-        skin = skin * (1.0 - 4.0 * tone * (1.0 - tone) * np.array([0.0, 0.035, 0.07]))
-        skin = skin * np.array([1.0 + 0.015 * redness, 1.0 - 0.015 * redness, 1.0 - 0.03 * yellow - 0.01 * redness])
-        strength = (0.35 + 0.65 * tone) * np.exp(rng.normal(0, 0.2))
+        skin = skin * np.exp([0.025 * redness, -0.045 * redness, -0.03 * redness - 0.04 * yellow])
+        strength = (0.35 + 0.65 * tone) * np.exp(rng.normal(0, 0.3))
         colour = np.tile(skin, (n, 1))
-        colour *= 1.0 - strength * self.blood[:, None] * np.array([0.02, 0.19, 0.17])
-        colour *= 1.0 - np.clip(rng.normal(0.14, 0.09), 0, 0.4) * self.shadow[:, None] * np.array([0.9, 1.1, 1.0])
-        # patches, freckles and moles: noise of three sizes
+        colour *= 1.0 - strength * self.blood[:, None] * np.array([0.02, 0.16, 0.14])
+        colour *= 1.0 - np.clip(rng.normal(0.15, 0.1), 0, 0.4) * self.shadow[:, None] * np.array([0.9, 1.1, 1.0])
+        colour *= 1.0 - rng.normal(0.02, 0.05) * ramp(self.y, 5, 60)[:, None]
+        # patches of two sizes; freckles, pores and hairs are too fine for principal axes of a mesh
         colour *= 1.0 + 0.020 * rng.normal() * self._noise(rng, 40)[:, None]
         colour *= 1.0 + 0.022 * self._noise(rng, 12)[:, None] * np.array([0.8, 1.1, 1.1])
-        freckles = np.clip(rng.normal(0.2, 0.8), 0, 1.6) * tone
-        spots = np.clip(self._noise(rng, 2) - 0.8, 0, 1.2) * (0.3 + 0.7 * np.clip(self.blood, 0, 1))
-        colour *= 1.0 - 0.18 * freckles * spots[:, None] * np.array([0.7, 1.0, 1.1])
+        # make-up: on the lids, on the cheeks
+        if rng.random() < 0.22:
+            colour = _over(
+                colour, _SHADOWS[rng.integers(len(_SHADOWS))] + 0.25 * skin, rng.uniform(0.15, 0.6) * self.lid
+            )
         # hair: scalp, brows, beard
-        shade = float(np.clip(rng.normal(0.55, 0.6) * (0.45 + 0.55 * tone), 0.0, 3.0))
-        hair = np.array([np.interp(shade, np.arange(len(_HAIR)), _HAIR[:, channel]) for channel in range(3)])
-        hair = hair * np.array([1.0 + 0.03 * rng.normal(), 1.0, 1.0])
+        hair = self._hair(rng, tone)
         cover = hair_weight(head.bare, float(rng.normal(0, 1.5))) * (head.hair > 0)
-        density = float(np.clip(rng.normal(0.94, 0.12), 0.0, 1.0))
-        strands = 1.0 + 0.16 * self._noise(rng, 3)
-        colour = _over(colour, hair * strands[:, None], density * cover)
-        brow_hair = 0.6 * hair + 0.4 * np.array([0.02, 0.014, 0.011])
+        density = float(np.clip(rng.normal(0.92, 0.12), 0.0, 1.0))
+        colour = _over(colour, np.tile(hair, (n, 1)), density * cover)
+        brow_hair = rng.uniform(0.45, 0.85) * hair + 0.15 * np.array([0.02, 0.014, 0.011])
         brow = brow_weight(
-            head.bare, float(rng.normal(0, 0.9)), float(np.exp(rng.normal(0, 0.22))), float(rng.normal(1, 0.35))
+            head.bare, float(rng.normal(0, 0.9)), float(np.exp(rng.normal(0, 0.28))), float(rng.normal(1, 0.35))
         )
-        colour = _over(colour, brow_hair, np.clip(rng.normal(0.82, 0.1), 0.25, 0.95) * brow * self.skin)
-        stubble = float(np.clip(rng.normal(0.12, 0.12), 0.0, 0.5))
-        colour = _over(
-            colour, hair * 0.9 + 0.01, stubble * self.beard * (0.8 + 0.2 * np.clip(self._noise(rng, 2), -1, 1))
-        )
-        # lips, redder and darker than the skin around them
-        rouge = np.clip(rng.normal(0.45, 0.25), 0, 1.2)
-        lip = skin * np.array([0.82, 0.60, 0.62]) * (1 - 0.25 * rouge * np.array([0.2, 1.0, 0.9]))
-        lip = lip + np.array([0.015, 0.0, 0.002]) * (1 - tone)
-        colour = _over(colour, lip, (0.85 * self.lips * (0.94 + 0.06 * self.upper_lip)))
+        colour = _over(colour, brow_hair, np.clip(rng.normal(0.78, 0.14), 0.2, 0.95) * brow * self.skin)
+        beard = rng.choice([0.0, rng.uniform(0.05, 0.35), rng.uniform(0.4, 0.9)], p=[0.5, 0.33, 0.17])
+        shape = self.beard * (1.0 - rng.choice([0.0, 1.0], p=[0.75, 0.25]) * ramp(np.abs(self.x), 20, 34))
+        colour = _over(colour, 0.85 * hair + 0.06 * skin, beard * shape)
+        # lips, redder and darker than the skin around them, or painted
+        rouge = np.clip(rng.normal(0.5, 0.3), 0, 1.3)
+        lip = skin * np.array([0.86, 0.60, 0.66]) * (1 - 0.28 * rouge * np.array([0.15, 1.0, 0.85]))
+        lip = lip + np.array([0.016, 0.0, 0.003]) * (1 - tone)
+        if rng.random() < 0.22:
+            lip = lip + rng.uniform(0.2, 0.7) * (_LIPSTICKS[rng.integers(len(_LIPSTICKS))] * (0.6 + 0.5 * tone) - lip)
+        colour = _over(colour, lip, (0.92 * self.lips * (0.94 + 0.06 * self.upper_lip)))
         colour *= 1.0 - 0.35 * self.line[:, None]
         colour *= 1.0 - 0.72 * self.nostril[:, None]
         colour = self.smooth @ colour
@@ -155,7 +171,7 @@ class _Painter:
         colour = _over(colour, np.array([0.012, 0.009, 0.008]), np.clip(self.lash * rng.normal(0.85, 0.15), 0, 1))
         colour = _over(colour, np.array([0.42, 0.19, 0.16]) * (0.75 + 0.3 * tone), 0.9 * self.wet)
         for name, value in (
-            ("mouth", (0.16, 0.042, 0.036)),
+            ("mouth", (0.12, 0.030, 0.026)),
             ("gums", (0.30, 0.115, 0.10)),
             ("tongue", (0.30, 0.11, 0.095)),
         ):
@@ -173,7 +189,7 @@ class _Painter:
         white = np.array([0.56, 0.525, 0.495]) * np.clip(rng.normal(1.0, 0.05), 0.85, 1.1)
         colour[ball] = white * (1 - 0.12 * ramp(ring[ball], 8, 11)[:, None] * np.array([0.4, 1.0, 1.0]))
         odds = np.array([0.42, 0.25, 0.13, 0.1, 0.1]) if tone > 0.45 else np.array([0.8, 0.2, 0.0, 0.0, 0.0])
-        iris = _IRIS[rng.choice(len(_IRIS), p=odds)] * np.exp(rng.normal(0, 0.2))
+        iris = _IRIS[rng.choice(len(_IRIS), p=odds)] * np.exp(rng.normal(0, 0.15))
         mask = ball & (ring <= parts.IRIS_RINGS)
         rays = 1.0 + 0.12 * np.sin(self.iris_angle[mask] * 14.0) + 0.1 * np.sin(self.iris_angle[mask] * 5.0 + 1.0)
         edge = np.where(ring[mask] >= parts.IRIS_RINGS, 0.45, np.where(ring[mask] <= 3, 0.85, 1.05))
@@ -181,16 +197,28 @@ class _Painter:
         colour[ball & (ring == parts.IRIS_RINGS + 1)] = 0.72 * white
         colour[ball & (ring <= parts.PUPIL_RINGS)] = 0.008
 
+    def _hair(self, rng: np.random.Generator, tone: float) -> Array:
+        """Linear reflectance of the hair: dark with dark skin, anything with fair skin, grey at times: (3,)."""
+        shade = float(np.clip(rng.normal(0.2 + 1.5 * tone**1.5, 0.8 * (0.3 + 0.7 * tone)), 0.0, len(_HAIR) - 1.0))
+        hair = np.exp([np.interp(shade, np.arange(len(_HAIR)), np.log(_HAIR[:, channel])) for channel in range(3)])
+        kind = rng.random()
+        if kind < 0.13:
+            return np.asarray(hair + rng.uniform(0.2, 0.7) * (_GREY - hair))
+        if kind < 0.13 + 0.08 * tone:
+            return np.asarray(hair + rng.uniform(0.3, 0.8) * (_RED - hair))
+        return np.asarray(hair)
+
     def _noise(self, rng: np.random.Generator, size: int) -> Array:
-        """Noise of unit spread over the head, blotches about ``size`` (2, 3, 12 or 40) millimetres across: (V,)."""
-        if size == 2:
-            return rng.standard_normal(len(self.x))
-        if size == 3:
-            return 1.6 * (self.smooth @ rng.standard_normal(len(self.x)))
+        """Noise of unit spread over the head, blotches about ``size`` (12 or 40) millimetres across: (V,)."""
         waves = self.waves[size]
         # einsum, since a threaded product of this size costs more in waking threads than in work
         mixed = np.einsum("vk,k->v", waves, rng.standard_normal(waves.shape[1]))
         return np.asarray(mixed * np.sqrt(2.0 / waves.shape[1]))
+
+
+def _encoded(linear: Array) -> Array:
+    """Encode linear light as sRGB (IEC 61966-2-1)."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def _over(below: Array, above: Array, cover: Array) -> Array:

@@ -61,6 +61,7 @@ def build_face(seed: int = 0) -> MorphableData:
         landmark_indices=arrays["landmark_indices"],
         albedo_mean=arrays["albedo_mean"],
         albedo_basis=arrays["albedo_basis"],
+        albedo_encoding="srgb",
         uv=arrays["uv"],
         labels=arrays["labels"],
         label_names=LABELS,
