@@ -174,6 +174,7 @@ class _Painter:
             ("mouth", (0.12, 0.030, 0.026)),
             ("gums", (0.30, 0.115, 0.10)),
             ("tongue", (0.30, 0.11, 0.095)),
+            ("lashes", (0.014, 0.010, 0.009)),
         ):
             mask = self.is_[name] & (self.wet == 0)
             colour[mask] = np.array(value) * (0.85 + 0.15 * tone)

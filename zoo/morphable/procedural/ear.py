@@ -57,34 +57,39 @@ def pinna(root: Array) -> Array:
 
 
 def _outline() -> Array:
-    """The ear's outline as seen from the side: broad above, a small lobe below, leaning back; (SECTORS,2) of (z, y)."""
+    """The outline as seen from the side: broad above, a rounded lobe below, leaning back; (SECTORS,2) of (z, y)."""
     angle = _angles()
     along, across = np.sin(angle), np.cos(angle)
-    width = 0.5 * _WIDTH * (0.93 + 0.22 * along - 0.10 * along**2)
+    width = 0.5 * _WIDTH * (0.90 + 0.20 * along - 0.06 * along**2)
     z = across * width
     y = along * 0.5 * _LENGTH
-    z = np.where(across > 0, z * 0.86, z)
+    z = np.where(across > 0, z * 0.80, z)
     cosine, sine = np.cos(_TILT), np.sin(_TILT)
     return np.stack([_MIDDLE[0] + cosine * z - sine * y, _MIDDLE[1] + sine * z + cosine * y], -1)
 
 
 def _stand(place: Array) -> Array:
-    """How far the ear's plane stands off the head: little in front, more at the back."""
+    """How far the ear's plane stands off the head: little in front and at the lobe, more at the back."""
     behind = _MIDDLE[0] + 12.0 - place[:, 0]
-    return 1.5 + 14.5 * (1.0 - np.exp(-np.clip(behind, 0.0, None) / 18.0))
+    lobe = 1.0 - 0.55 * ramp(place[:, 1], -30, -50)
+    return 1.0 + 18.0 * lobe * (1.0 - np.exp(-np.clip(behind, 0.0, None) / 17.0))
 
 
 def _form(place: Array, share: float) -> Array:
     """Rim, inner ridge, bowl, flap and lobe over the plane of the ear."""
     z, y = place[:, 0], place[:, 1]
-    upper = ramp(y, -44, -34)
-    rim = 1.6 * np.exp(-0.5 * ((share - 0.95) / 0.05) ** 2) * upper
-    furrow = -2.2 * np.exp(-0.5 * ((share - 0.80) / 0.07) ** 2) * upper * ramp(z, 2, -8)
-    ridge = 1.8 * np.exp(-0.5 * ((share - 0.60) / 0.09) ** 2) * upper * ramp(z, 2, -8)
-    bowl = -8.0 * bump(z, y, (-5.5, -24), (6.5, 8.5)) - 2.5 * bump(z, y, (-9, -8), (4.5, 4))
-    flap = 3.6 * bump(z, y, (3.5, -25), (2.6, 4.5)) + 2.6 * bump(z, y, (-2.5, -36.5), (3.5, 2.6))
-    lobe = 1.5 * bump(z, y, (-3.5, -44), (5, 5))
-    return rim + furrow + ridge + bowl + flap + lobe
+    upper = ramp(y, -42, -30)
+    back = ramp(z, 3, -6)
+    rim = 2.2 * np.exp(-0.5 * ((share - 0.93) / 0.055) ** 2) * upper
+    furrow = -2.6 * np.exp(-0.5 * ((share - 0.78) / 0.065) ** 2) * upper * back
+    ridge = 2.8 * np.exp(-0.5 * ((share - 0.60) / 0.085) ** 2) * upper * back
+    # the bowl has a steep wall at the back and a flat floor; a bar that comes in from the front divides it
+    deep = np.hypot((z + 4.5) / 8.0, (y + 25.0) / 10.5)
+    bowl = -9.0 * ramp(deep, 1.05, 0.45) - 4.5 * ramp(np.hypot((z + 8.5) / 6.5, (y + 10.0) / 4.5), 1.1, 0.4)
+    bar = 3.0 * bump(z, y, (0.0, -15.5), (6.0, 2.0), 0.2)
+    flap = 6.0 * bump(z, y, (3.6, -25), (2.6, 5.0)) + 4.0 * bump(z, y, (-4.5, -37.0), (3.2, 2.4))
+    lobe = 1.2 * bump(z, y, (-4.0, -44), (5, 5))
+    return rim + furrow + ridge + bowl + bar + flap + lobe
 
 
 def _angles() -> Array:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zoo.morphable.procedural import eye, mouth
 from zoo.morphable.procedural.blend import bump, ramp, window
-from zoo.morphable.procedural.fields import on_side, rigid_eyes
+from zoo.morphable.procedural.fields import on_side, rigid_eyes, with_lashes
 from zoo.morphable.procedural.mesh import Head
 
 Array = NDArray[np.float64]
@@ -24,7 +24,7 @@ GAZE_DEGREES = 24.0
 def expression_basis(head: Head) -> tuple[Array, tuple[str, ...]]:
     """All deformations: (V,3,64) millimetres at full strength, and their names."""
     named = list(_deformations(head))
-    return np.stack([field for _, field in named], -1), tuple(name for name, _ in named)
+    return np.stack([with_lashes(head, field) for _, field in named], -1), tuple(name for name, _ in named)
 
 
 def _deformations(head: Head) -> Iterator[tuple[str, Array]]:

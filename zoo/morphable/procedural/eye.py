@@ -41,17 +41,19 @@ class Lids:
         squint: Millimetres that the lower lid's skin bunches up.
         fold: How deep the crease over the upper lid is, 1 as in the mean.
         over: Millimetres that the upper margin stands out further, to close over the lower one.
+        closing: 1 where the upper margin takes the shape of the lower one, to meet it all along.
     """
 
-    upper: float = 4.9
-    lower: float = 5.2
+    upper: float = 4.6
+    lower: float = 5.0
     squint: float = 0.0
     fold: float = 1.0
     over: float = 0.0
+    closing: float = 0.0
 
 
 OPEN = Lids()
-CLOSED = replace(OPEN, upper=-4.5, lower=3.7, fold=0.35, over=0.7)
+CLOSED = replace(OPEN, upper=-4.9, lower=3.5, fold=0.35, over=0.8, closing=1.0)
 WIDE = replace(OPEN, upper=6.6, lower=6.0, fold=0.7)
 SQUINT = replace(OPEN, upper=3.7, lower=2.6, squint=1.6)
 
@@ -69,10 +71,13 @@ def margin(lids: Lids) -> Array:
     angle = _angles()
     along = np.cos(angle)
     rise = np.abs(np.sin(angle))
-    x = CENTRE[0] + 15.3 * along
+    x = CENTRE[0] - 0.9 + 13.95 * along
     corners = -0.3 + 1.2 * along
     above = np.sin(angle) >= 0
-    arch = np.where(above, rise**1.15 * (1.0 - 0.10 * along), rise**1.35 * (1.0 + 0.14 * along))
+    lower_arch = rise**1.4 * (1.0 + 0.16 * along)
+    upper_arch = rise**1.1 * (1.0 - 0.13 * along)
+    upper_arch = upper_arch + lids.closing * (lower_arch - upper_arch)
+    arch = np.where(above, upper_arch, lower_arch)
     y = corners + np.where(above, lids.upper, -lids.lower) * arch
     return np.stack([x, y], -1)
 
@@ -101,13 +106,16 @@ def eyelids(surface: HeightMap, lids: Lids = OPEN) -> Array:
         z += under * (-0.5 * _peak(share, 0.5, 0.08) + (0.35 + lids.squint) * _peak(share, 0.72, 0.12))
         z += 0.35 * (share > 0.99) + lids.over * over * ramp(np.array(share), 0.6, 0.95)
         rings.append(np.stack([x, y, np.maximum(z, lid_sphere(x, y, RADIUS + 0.75))], -1))
-    middle = np.array([CENTRE[0], inner[:, 1].mean()])
+    middle = np.array([CENTRE[0] - 0.9, inner[:, 1].mean()])
     for share in _POCKET:
         x, y = (middle + (inner - middle) * share).T
         if share == _POCKET[0]:
             z = lid_sphere(x, y, RADIUS + 0.1) - 0.25 * bump(x, y, (16.5, -1.5), (3.0, 3.0))
         else:
             z = CENTRE[2] + (lid_sphere(x, y, RADIUS) - CENTRE[2]) * 0.35 - 22.0 * (0.93 - share)
+            # the inner corner is filled with flesh: no cave beside the ball
+            if share == _POCKET[1]:
+                z += ramp(-np.cos(angle), 0.86, 0.98) * (lid_sphere(x, y, RADIUS) - 0.2 - z)
         rings.append(np.stack([x, y, z], -1))
     end = np.array([[middle[0], middle[1], CENTRE[2] - 15.0]])
     return np.concatenate([*rings, end])

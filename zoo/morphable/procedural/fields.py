@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.morphable.procedural import eye
+from zoo.morphable.procedural import eye, lash
 from zoo.morphable.procedural.mesh import Head
 
 Array = NDArray[np.float64]
@@ -29,6 +29,16 @@ def rigid_eyes(head: Head, field: Array) -> Array:
         shift = field[ids[: eye.SECTORS]].mean(0)
         moved[ids] += follow * (shift - field[ids])
         moved[head.part == part] = shift
+    return moved
+
+
+def with_lashes(head: Head, field: Array) -> Array:
+    """Let the lashes go with the margins that they grow on: (V,3) displacement in, (V,3) out."""
+    moved = field.copy()
+    for side, lids, strips in ((1.0, head.skin.eyes[0], head.lashes[0]), (-1.0, head.skin.eyes[1], head.lashes[1])):
+        flip = np.array([side, 1.0, 1.0])
+        rest = head.points[lids] * flip
+        moved[strips] = (lash.lashes(rest + field[lids] * flip) - lash.lashes(rest)) * flip
     return moved
 
 

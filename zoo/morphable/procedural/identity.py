@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zoo.morphable.procedural import eye
 from zoo.morphable.procedural.blend import bump, ramp, window
-from zoo.morphable.procedural.fields import on_side, rigid_eyes
+from zoo.morphable.procedural.fields import on_side, rigid_eyes, with_lashes
 from zoo.morphable.procedural.mesh import Head
 
 Array = NDArray[np.float64]
@@ -45,7 +45,7 @@ def identity_basis(head: Head) -> tuple[Array, Array]:
         (V,3,80) millimetres per standard deviation, and the (80,) shares of the variance that they explain.
     """
     traits = list(_traits(head))
-    fields = np.stack([trait.field.ravel() for trait in traits], 1)
+    fields = np.stack([with_lashes(head, trait.field).ravel() for trait in traits], 1)
     ties = np.array([[trait.length, trait.sex, trait.weight] for trait in traits])
     own = np.sqrt(np.clip(1.0 - (ties**2).sum(1), 0.05, None))
     covariance = ties @ ties.T + np.diag(own**2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.morphable.procedural import ear, eye, mouth, parts
+from zoo.morphable.procedural import ear, eye, lash, mouth, parts
 from zoo.morphable.procedural.blend import ramp
 from zoo.morphable.procedural.template import Skin, build_skin
 
@@ -16,9 +16,15 @@ Index = NDArray[np.int64]
 
 LABELS = (
     "skin", "ear", "neck", "hair", "brows", "lips", "mouth", "eye_socket", "sclera", "iris", "pupil", "teeth", "gums",
-    "tongue",
+    "tongue", "lashes",
 )  # fmt: skip
-PARTS = ("skin", "left eyeball", "right eyeball", "upper teeth", "lower teeth", "tongue")
+PARTS = (
+    "skin", "left eyeball", "right eyeball", "upper teeth", "lower teeth", "tongue",
+    "left upper lashes", "left lower lashes", "right upper lashes", "right lower lashes",
+)  # fmt: skip
+_FIRST_LASHES = PARTS.index("left upper lashes")
+_BROW_DEPTH = 0.5
+"""How far the hairs of a brow stand out, millimetres."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Head:
         brow: (V,) 0 to 1, how much a vertex belongs to a brow.
         hair: (V,) 0 to 1, how much a vertex belongs to the hair.
         bare: (V,3) the points before hair was put on.
+        lashes: Vertex ids of the left and the right eye's strips, ordered as ``lash.lashes``.
     """
 
     points: Array
@@ -50,6 +57,7 @@ class Head:
     brow: Array
     hair: Array
     bare: Array
+    lashes: tuple[Index, Index]
 
 
 def build_head() -> Head:
@@ -63,6 +71,7 @@ def build_head() -> Head:
         parts.teeth(True, depth, height),
         parts.teeth(False, depth, height),
         parts.tongue(depth, height),
+        *_lash_strips(skin),
     ]
     points, triangles, mirror = [skin.points], [skin.triangles], [skin.mirror]
     part, zone, uv = [np.zeros(len(skin.points), np.int64)], [np.zeros(len(skin.points))], [_skin_uv(skin.chart)]
@@ -77,6 +86,9 @@ def build_head() -> Head:
         uv.append(_part_uv(piece.points, k))
         if k in (1, 2):
             mirror.append(np.arange(size) + start + (size if k == 1 else -size))
+        elif k >= _FIRST_LASHES:
+            strips = lash.UPPER + lash.LOWER
+            mirror.append(np.arange(size) + start + (strips if k < _FIRST_LASHES + 2 else -strips))
         else:
             distance = np.abs(piece.points[:, None] * flip - piece.points[None]).sum(-1)
             mirror.append(np.asarray(distance.argmin(1) + start, np.int64))
@@ -89,6 +101,7 @@ def build_head() -> Head:
         hair[ids[ear.SECTORS :]] = 0.0
     labels = _labels(whole, part_ids, zones, brow, hair, skin)
     dressed = whole + _hair_relief(whole, np.where(hair > 0, hair_depth(whole), 0.0))
+    dressed[:, 2] += _BROW_DEPTH * brow
     return Head(
         dressed,
         np.concatenate(triangles),
@@ -101,14 +114,27 @@ def build_head() -> Head:
         brow,
         hair,
         whole,
+        (np.flatnonzero(np.isin(part_ids, (6, 7))), np.flatnonzero(np.isin(part_ids, (8, 9)))),
     )
+
+
+def _lash_strips(skin: Skin) -> list[parts.Part]:
+    """Upper and lower strip of the left eye, then of the right one."""
+    strips = []
+    upper, lower = lash.triangles()
+    for k, side in ((0, 1.0), (1, -1.0)):
+        flip = np.array([side, 1.0, 1.0])
+        points = lash.lashes(skin.points[skin.eyes[k]] * flip) * flip
+        for rows, triangles in ((points[: lash.UPPER], upper), (points[lash.UPPER :], lower)):
+            strips.append(parts.Part(rows, triangles if side > 0 else triangles[:, ::-1], np.zeros(len(rows))))
+    return strips
 
 
 def brow_weight(points: Array, lift: float = 0.0, thick: float = 1.0, arch: float = 1.0) -> Array:
     """How much of a brow lies at (N,3) places: (N,); lifted by millimetres, with factors on thickness and arch."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     along = np.clip((x - 11.0) / 44.0, 0.0, 1.0)
-    middle = 18.2 + lift + arch * (6.2 * np.sin(np.pi * np.clip(along, 0, 1) ** 1.35) ** 1.2) - 1.0 * along**2
+    middle = 20.4 + lift + arch * (4.4 * np.sin(np.pi * np.clip(along, 0, 1) ** 1.2) ** 1.2) - 2.2 * along**2
     half = thick * (3.7 - 2.0 * along**1.5)
     across = np.exp(-0.5 * np.abs((y - middle) / half) ** 3.0)
     return across * ramp(x, 9.0, 14.0) * ramp(x, 56.0, 47.0) * ramp(z, 55.0, 65.0)
@@ -140,7 +166,7 @@ def _hair_relief(points: Array, hair: Array) -> Array:
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     x, y, z = points.T
     wave = 0.35 * np.sin(0.55 * np.abs(x) + 0.3 * z) * np.sin(0.4 * y - 0.25 * z)
-    thick = 5.0 + 2.0 * ramp(y, 40, 100) + wave
+    thick = 3.2 + 3.3 * ramp(y, 40, 100) + wave
     return direction * (hair * thick)[:, None]
 
 
@@ -167,6 +193,7 @@ def _labels(points: Array, part: Index, zone: Array, brow: Array, hair: Array, s
     labels[rows] = index["teeth"]
     labels[rows & (zone == 1.0)] = index["gums"]
     labels[part == 5] = index["tongue"]
+    labels[part >= _FIRST_LASHES] = index["lashes"]
     return labels
 
 
@@ -179,7 +206,9 @@ def _skin_uv(chart: Array) -> Array:
 
 def _part_uv(points: Array, part: int) -> Array:
     """A small island in a corner of the texture for each part that is not skin."""
-    corner = {1: (0.93, 0.93), 2: (0.07, 0.93), 3: (0.07, 0.07), 4: (0.93, 0.07), 5: (0.93, 0.18)}[part]
+    corner = {1: (0.93, 0.93), 2: (0.07, 0.93), 3: (0.07, 0.07), 4: (0.93, 0.07), 5: (0.93, 0.18)}.get(part)
+    if corner is None:
+        corner = (0.02, 0.16 + 0.02 * part)
     if part in (1, 2):
         ray = points - eye.CENTRE * np.array([1.0 if part == 1 else -1.0, 1.0, 1.0])
         ray /= np.linalg.norm(ray, axis=1, keepdims=True)
@@ -187,4 +216,4 @@ def _part_uv(points: Array, part: int) -> Array:
         flat = ray[:, :2] / np.maximum(np.linalg.norm(ray[:, :2], axis=1, keepdims=True), 1e-9)
         return np.array(corner) + 0.06 * flat * (angle / np.pi)[:, None]
     flat = points[:, [0, 1]] - points[:, [0, 1]].mean(0)
-    return np.array(corner) + flat * 0.055 / np.abs(flat).max()
+    return np.array(corner) + flat * (0.055 if part < _FIRST_LASHES else 0.015) / np.abs(flat).max()

@@ -66,12 +66,12 @@ def lips(surface: HeightMap) -> Array:
         z -= 1.6 * ramp(np.abs(px), 19, 27) * ramp(np.array(share), 0.4, 1.0) * np.exp(-(((py + 70.5) / 5) ** 2))
         rings.append(np.stack([px, py, z], -1))
     edge = rings[-1]
-    line_depth = surface(line[:, 0], line[:, 1]) - 0.9 - 0.5 * body
-    fullness = np.where(upper, 2.1, 3.6) * body
+    line_depth = surface(line[:, 0], line[:, 1]) - 0.7 + 0.4 * body
+    fullness = np.where(upper, 2.6, 3.8) * body
     for share in _RED:
         place = edge[:, :2] + (line - edge[:, :2]) * share
         swell = np.where(upper, np.sin(np.pi * share**1.05), np.sin(np.pi * share**0.95) ** 0.8)
-        z = edge[:, 2] + (line_depth - edge[:, 2]) * np.where(upper, share**3.0, share**1.5) + fullness * swell
+        z = edge[:, 2] + (line_depth - edge[:, 2]) * np.where(upper, share**2.6, share**1.5) + fullness * swell
         # the upper lip's middle hangs forward a little, the lower one's gives way
         z += np.where(upper, 0.7, -0.5) * bump(place[:, 0], place[:, 1], (0, -68), (4, 4)) * swell
         rings.append(np.stack([place[:, 0], place[:, 1], z], -1))
@@ -91,19 +91,17 @@ def lips(surface: HeightMap) -> Array:
 def _line(x: Array) -> Array:
     """Height of the line between the lips."""
     u = np.abs(x) / HALF_WIDTH
-    return (
-        LINE_Y + 0.5 * np.exp(-((x / 9.0) ** 2)) * -1.0 + 0.8 * np.exp(-(((np.abs(x) - 11.0) / 6.0) ** 2)) - 0.8 * u**4
-    )
+    return LINE_Y - 0.4 * np.exp(-((x / 8.0) ** 2)) + 0.6 * np.exp(-(((np.abs(x) - 11.0) / 6.0) ** 2)) + 0.5 * u**4
 
 
 def _upper_border(x: Array) -> Array:
     """Height of the border of the upper lip's red: Cupid's bow."""
     u = np.abs(x) / HALF_WIDTH
-    taper = np.clip(1.0 - u**1.5, 0.0, None) ** 0.9
-    return _line(x) + 8.4 * taper - 1.7 * np.exp(-((x / 3.6) ** 2)) + 0.3 * np.exp(-(((np.abs(x) - 6) / 3) ** 2))
+    taper = np.clip(1.0 - u**2.0, 0.0, None) ** 0.95
+    return _line(x) + 8.6 * taper - 1.5 * np.exp(-((x / 3.4) ** 2)) + 0.3 * np.exp(-(((np.abs(x) - 6) / 3) ** 2))
 
 
 def _lower_border(x: Array) -> Array:
     """Height of the border of the lower lip's red."""
     u = np.abs(x) / HALF_WIDTH
-    return _line(x) - 9.2 * np.clip(1.0 - u**2.2, 0.0, None) ** 0.85
+    return _line(x) - 9.2 * np.clip(1.0 - u**2.5, 0.0, None) ** 0.8

@@ -1,4 +1,4 @@
-"""The nose: a bridge, a tip and two wings joined smoothly, with nostrils cut from below.
+"""The nose: a bridge, a tip and two wings joined smoothly, with nostrils pushed in from below.
 
 It is an implicit solid in front of the broad relief. Points of the bare head around it are carried outwards from one
 point behind the nose until they leave the solid, which reaches the underside and the nostrils, where moving points
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from zoo.morphable.procedural.blend import ramp, smooth_max, smooth_min
+from zoo.morphable.procedural.blend import ramp, smooth_max
 from zoo.morphable.procedural.heightmap import HeightMap
 
 Array = NDArray[np.float64]
@@ -19,8 +19,11 @@ Array = NDArray[np.float64]
 SOURCE = np.array([0.0, -31.0, 72.0])
 """The point behind the nose that its lower half is seen from; the upper half is seen from the line above it."""
 
-_RIDGE = PchipInterpolator([-60, -38, -30, -18, -5, 5, 14, 24], [118.0, 124.2, 121.3, 114.0, 106.7, 102.4, 101.3, 96.0])
-_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [6.0, 5.6, 5.3, 5.3, 5.5, 8.0, 14.0])
+NOSTRIL = np.array([7.4, -46.5, 110.5])
+"""The middle of the left nostril's opening."""
+
+_RIDGE = PchipInterpolator([-60, -35, -28, -18, -5, 5, 14, 24], [116.0, 122.8, 120.6, 114.8, 107.4, 102.6, 101.0, 96.0])
+_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [6.4, 6.2, 6.0, 5.6, 5.6, 8.5, 14.0])
 
 
 def raise_nose(points: Array, surface: HeightMap) -> Array:
@@ -52,7 +55,20 @@ def raise_nose(points: Array, surface: HeightMap) -> Array:
     edge = ramp(side[near] - np.abs(start[:, 0]), 0.0, 4.0) * ramp(start[:, 1], -58, -53) * ramp(start[:, 1], 30, 25)
     step = np.where(grazing[:, None], 0.0, 0.5 * (low + high))
     result[near] = start + ray * step * edge[:, None]
-    return result
+    return _pierce(result)
+
+
+def _pierce(points: Array) -> Array:
+    """Push the nostrils in from below: slanted eggs that narrow forwards, cut up and back into the nose."""
+    x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
+    ahead = z - NOSTRIL[2]
+    across = x - NOSTRIL[0] + 0.34 * ahead
+    far = np.hypot(across / (3.5 - 0.14 * ahead), ahead / 6.0)
+    hole = ramp(far, 1.1, 0.5) * ramp(y, -39.5, -42.5) * ramp(y, -53.0, -49.5)
+    pushed = points.copy()
+    pushed[:, 1] += 6.0 * hole
+    pushed[:, 2] -= 3.0 * hole
+    return pushed
 
 
 def solid(points: Array, surface: HeightMap) -> Array:
@@ -61,19 +77,19 @@ def solid(points: Array, surface: HeightMap) -> Array:
     face = 0.85 * (surface(points[:, 0], y) - z)
     half = _HALF_WIDTH(np.clip(y, -60, 24))
     # the bridge: a rounded ridge that flares into the cheeks and ends in the tip
-    slope = np.sqrt(1.0 + (np.minimum(x, 16.0) / half) ** 2)
-    bridge = (_RIDGE(np.clip(y, -60, 24)) - half * (slope - 1.0) * 1.75 - z) / (0.6 + 0.6 * slope)
-    bridge -= 9.0 * ramp(y, -34, -47) + 6.0 * ramp(y, 16, 30) + 9.0 * ramp(x, 11, 19)
-    tip = _ellipsoid(x, y, z, (1.4, -38.2, 116.0), (7.6, 8.4, 14.2))
-    wing = _ellipsoid(x, y, z, (11.0, -41.3, 106.6), (6.1, 5.9, 10.4))
-    column = _ellipsoid(x, y, z, (0.0, -42.6, 111.0), (3.0, 5.0, 12.0))
+    slope = np.sqrt(1.0 + (x / half) ** 2)
+    steep = np.interp(y, [-34.0, -16.0, 0.0], [1.30, 1.45, 1.75])
+    bridge = (_RIDGE(np.clip(y, -60, 24)) - half * (slope - 1.0) * steep - z) / (0.6 + 0.6 * slope)
+    bridge -= 9.0 * ramp(y, -34, -47) + 6.0 * ramp(y, 16, 30)
+    bridge -= 16.0 * ramp(x - np.interp(y, [-34.0, 0.0], [3.0, 0.0]), 6, 26)
+    tip = _ellipsoid(x, y, z, (1.6, -34.8, 115.4), (8.4, 8.4, 13.2))
+    wing = _ellipsoid(x, y, z, (10.9, -40.6, 106.2), (6.4, 6.6, 10.8))
+    column = _ellipsoid(x, y, z, (0.0, -40.9, 110.0), (3.2, 5.6, 13.0))
     nose = smooth_max(bridge, tip, 5.0)
-    nose = smooth_max(nose, wing, 3.0)
+    nose = smooth_max(nose, wing, 3.4)
     nose = smooth_max(nose, column, 2.5)
-    whole = smooth_max(face, nose, 3.4 + 3.0 * ramp(y, -34, -20))
-    # the groove behind the wing, and the nostril: a slanted egg cut from below
-    nostril = _ellipsoid(x + 0.28 * (z - 112.0), y, z, (6.9, -48.0, 110.8), (2.7, 4.2, 4.6))
-    return smooth_min(whole, -nostril, 1.3)
+    whole = smooth_max(face, nose, 3.2 + 5.5 * ramp(y, -34, -12))
+    return whole
 
 
 def _ellipsoid(

@@ -38,7 +38,7 @@ def _height(base: Array) -> Array:
     height = np.zeros(len(base))
     # forehead: two faint eminences; temples hollow
     height += 1.2 * face * bump(x, y, (26, 62), (20, 18))
-    height -= 2.0 * bump(z, y, (48, 22), (15, 22)) * ramp(x, 45, 62)
+    height -= 1.0 * bump(z, y, (50, 24), (18, 26)) * ramp(x, 45, 62)
     # brow ridge, stronger in the middle (glabella), and its outer end
     height += 1.0 * face * bump(x, y, (0, 23), (14, 9))
     height += 1.6 * face * bump(x, y, (30, 18), (16, 7), -0.05)
@@ -48,19 +48,20 @@ def _height(base: Array) -> Array:
     height -= 3.5 * face * bump(x, y, (41, 0.0), (10, 9.0))
     height -= 1.2 * face * bump(x, y, (20, -13), (9, 6), -0.7)
     # cheekbones and the soft cheek below
-    height += 2.6 * face * bump(x, y, (45, -22), (15, 11), 0.35)
+    height += 2.2 * face * bump(x, y, (46, -20), (14, 11), 0.35)
     height += 1.0 * bump(z, y, (45, -16), (20, 10)) * ramp(x, 40, 60)
-    height += 2.2 * face * bump(x, y, (31, -34), (13, 14), -0.3)
-    height -= 0.6 * bump(x, y, (54, -58), (11, 18), 0.3) * ramp(z, 15, 40)
+    height += 0.8 * face * bump(x, y, (38, -36), (13, 13), -0.3)
+    height -= 1.6 * face * bump(x, y, (22, -26), (9, 16), -0.25)
+    height -= 0.4 * bump(x, y, (50, -52), (11, 18), 0.3) * ramp(z, 15, 40)
     # nasolabial fold: a shallow valley from the wing of the nose to beside the mouth
     fold = x - (21.0 + 0.42 * (-44.0 - y))
     height -= 1.3 * face * np.exp(-0.5 * (fold / 3.5) ** 2) * window(y, -62, -44, 10)
     # muzzle: the teeth carry the lips forward
     height += 3.0 * face * bump(x, y, (0, -68), (23, 13))
     # hollow under the lower lip, chin with its two soft halves
-    height -= 1.8 * face * bump(x, y, (0, -88), (15, 5))
-    height += 4.0 * face * bump(x, y, (0, -105.5), (14, 9))
-    height += 0.5 * face * bump(x, y, (11, -105), (8, 7))
+    height -= 1.6 * face * bump(x, y, (0, -87.5), (16, 5))
+    height += 4.0 * face * bump(x, y, (0, -103.5), (15, 9))
+    height += 0.5 * face * bump(x, y, (11, -103), (8, 7))
     # the line of the jaw and its angle
     height += 1.5 * bump(z, y, (14, -80), (18, 13)) * ramp(x, 30, 45)
     height += 1.0 * bump(z, y, (50, -94), (20, 8)) * ramp(x, 20, 34)

@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 _RIM = 400
+_BEVEL = 0.03
+"""A second row of points lies this far inside the rim of the neck's cut, so that its edge is shaded as an edge."""
 
 
 @dataclass(frozen=True)
@@ -139,15 +141,16 @@ def spacing(points: Array) -> Array:
     apart = 9.5 - 4.7 * ramp(z, -10, 55) * window(y, -120, 78, 25)
     apart -= 1.5 * ramp(y, -190, -120) * ramp(z, -60, 20)
     nose = window(y, -53, 2, 8) * ramp(x, 25, 14) * ramp(z, 88, 97)
+    nostril = bump(x, y, (8.5, -46), (4.5, 4.0)) * ramp(z, 98, 104)
     brow = window(x, 8, 56, 7) * window(y, 11, 30, 6) * ramp(z, 60, 72)
     ears = bump(z, y, (-4, -20), (18, 26)) * ramp(x, 40, 55)
     inner = bump(x, y, (28, -10), (34, 40)) * ramp(z, 55, 75)
     hairline = window(y, 50, 85, 10) * ramp(z, 30, 50)
     apart -= 1.7 * inner + 0.8 * hairline
-    apart = apart + (1.9 - apart) * nose
+    apart = apart + (1.9 - 0.8 * nostril - apart) * nose
     apart = apart + (2.2 - apart) * brow
     apart = np.minimum(apart, 9.5 - 5.5 * ears)
-    return np.maximum(apart, 1.7)
+    return np.maximum(apart, 1.7 - 0.55 * nostril)
 
 
 def _surfaces() -> tuple[HeightMap, HeightMap, tuple[Array, Array, Array]]:
@@ -189,9 +192,9 @@ def _midline(bare: HeightMap) -> tuple[Array, Array]:
         marks = np.searchsorted(length, np.arange(0.9, length[-1] - 0.6, 0.97))
         gap = 0.6 * wanted[marks]
         y = path[marks, 1]
-        keep = (y < low - gap) | (y > high + gap) | (angle > 0)
-        chosen_t += fine[marks][keep].tolist()
-        chosen_theta += [angle] * int(keep.sum())
+        keep = ((y < low - gap) | (y > high + gap) | (angle > 0)) & (np.abs(fine[marks] - LAST) > 0.12)
+        chosen_t += [*fine[marks][keep].tolist(), LAST, LAST + _BEVEL]
+        chosen_theta += [angle] * (int(keep.sum()) + 2)
     return np.array(chosen_t), np.array(chosen_theta)
 
 
@@ -220,7 +223,8 @@ def _spread(fixed: Array, rings: list[Array], bare: HeightMap) -> tuple[Array, A
         if alive[i]:
             chosen.append(i)
             alive[tree.query_ball_point(place[i], 0.84 * wanted[i])] = False
-    return t[chosen], theta[chosen]
+    on_rim = theta[[i for i in chosen if rim[i]]]
+    return np.append(t[chosen], np.full(len(on_rim), LAST + _BEVEL)), np.append(theta[chosen], on_rim)
 
 
 def _hull(chart: Array, borders: list[Index]) -> Index:
