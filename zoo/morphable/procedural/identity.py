@@ -184,23 +184,23 @@ def _features(head: Head) -> Iterator[Trait]:
     # nose
     low = bump(ax, y, (0, -40), (17, 11)) * front
     core = np.exp(-((x / 17.0) ** 2)) * front
-    yield trait("nose width", x * 0.11 * window(y, -50, -30, 8) * np.exp(-((x / 28) ** 2)) * front, zero, zero, 0, 0.2)
+    yield trait("nose width", x * 0.085 * window(y, -50, -32, 14) * np.exp(-((x / 28) ** 2)) * front, zero, zero, 0, 0.2)
     yield trait("nose length", zero, -2.3 * ramp(y, 5, -40) * ramp(y, -60, -47) * core, zero, 0.5, 0.3)
     yield trait("nose protrusion", zero, zero, 2.2 * ramp(y, 5, -38) * ramp(y, -55, -44) * core, 0.3, 0.4)
     bridge = np.exp(-((x / 9.0) ** 2)) * front
     yield trait("nose bridge height", zero, zero, 1.7 * bump(ax * 0, y, (0, -10), (1, 14)) * bridge, 0, 0.4)
     yield trait("nose root", zero, zero, 1.5 * bump(ax * 0, y, (0, 6), (1, 8)) * bridge, 0, 0.3)
     yield trait("nose hump", zero, zero, 1.2 * bump(ax * 0, y, (0, -16), (1, 6.5)) * bridge, 0, 0.3)
-    yield trait("bridge width", x * 0.13 * window(y, -28, 6, 8) * np.exp(-((x / 15) ** 2)) * front, zero, zero, 0, 0.1)
-    yield trait("tip height", zero, 1.9 * bump(ax, y, (0, -38), (11, 9)) * ramp(z, 100, 116), zero, 0, -0.3)
-    tip = bump(ax, y, (0, -38), (8, 8)) * ramp(z, 108, 120)
-    yield trait("tip breadth", x * 0.14 * bump(ax, y, (0, -38), (12, 8)) * ramp(z, 105, 117), zero, 0.3 * tip)
+    yield trait("bridge width", x * 0.11 * window(y, -24, 2, 14) * np.exp(-((x / 17) ** 2)) * front, zero, zero, 0, 0.1)
+    yield trait("tip height", zero, 1.9 * bump(ax, y, (0, -36), (11, 10)) * ramp(z, 100, 116), zero, 0, -0.3)
+    tip = bump(ax, y, (0, -36), (9, 8)) * ramp(z, 105, 120)
+    yield trait("tip breadth", x * 0.09 * bump(ax, y, (0, -36), (13, 10)) * ramp(z, 100, 117), zero, 0.3 * tip)
     yield trait("tip fullness", zero, zero, 1.1 * tip)
-    yield trait("wing flare", side * 1.2 * bump(ax, y, (15, -43), (5, 6)) * front, zero, zero, 0, 0.2)
-    yield trait("wing height", zero, 1.2 * bump(ax, y, (13, -43), (6, 7)) * front, zero)
-    rim = bump(ax, y, (8, -47), (4.5, 3.5)) * ramp(z, 100, 108)
-    yield trait("nostril size", side * 0.5 * rim, 0.6 * rim, zero)
-    yield trait("columella", zero, -1.2 * bump(ax, y, (0, -46), (4.5, 5)) * ramp(z, 104, 112), zero)
+    yield trait("wing flare", side * 0.9 * bump(ax, y, (14, -42), (6, 7)) * front, zero, zero, 0, 0.2)
+    yield trait("wing height", zero, 0.9 * bump(ax, y, (13, -42), (7, 8)) * front, zero)
+    rim = bump(ax, y, (9, -46), (5, 4.5)) * ramp(z, 98, 108)
+    yield trait("nostril size", side * 0.5 * rim, 0.5 * rim, zero)
+    yield trait("columella", zero, -0.8 * bump(ax, y, (0, -46), (5.5, 5)) * ramp(z, 104, 112), zero)
     yield trait("nose base depth", zero, zero, 1.0 * low * ramp(z, 118, 104))
     # mouth
     lipband = window(y, -76, -65, 20) * front * np.exp(-((x / 42) ** 2))
@@ -214,7 +214,7 @@ def _features(head: Head) -> Iterator[Trait]:
     bow = bump(ax, y, (0, -61), (4, 4)) - bump(ax, y, (7, -61), (4, 4))
     yield trait("cupid's bow", zero, -0.6 * bow * front, zero)
     corner = bump(ax, y, (25, -70), (8, 6)) * front
-    yield trait("mouth corners", zero, 1.2 * corner, -0.2 * corner)
+    yield trait("mouth corners", zero, 0.9 * corner, -0.2 * corner)
     groove = bump(ax, y, (0, -56), (3, 8)) - 0.7 * bump(ax, y, (6, -56), (2.5, 8))
     yield trait("philtrum", zero, zero, -0.5 * groove * front)
     fold = ax - (20.0 + 0.42 * (-44.0 - y))
