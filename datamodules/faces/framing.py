@@ -24,6 +24,9 @@ class Placed:
         screen: (B,V,3) x and y in pixels of the crop, and depth.
         landmarks: (B,68,2) pixels of the crop.
         translation: (B,3) so that vertices = R head + translation.
+        middle: (B,3) of the landmarks, camera frame.
+        focal: (B,) focal length in pixels of the crop.
+        principal: (B,2) where the optical axis meets the crop, in its pixels.
     """
 
     vertices: Tensor
@@ -31,6 +34,16 @@ class Placed:
     screen: Tensor
     landmarks: Tensor
     translation: Tensor
+    middle: Tensor
+    focal: Tensor
+    principal: Tensor
+
+    def rays(self, size: int) -> Tensor:
+        """(B,3,size,size) from the camera through each pixel's centre, of length 1 along the optical axis."""
+        pixels = torch.arange(size, device=self.focal.device)
+        x, y = ((pixels - self.principal[:, i, None]) / self.focal[:, None] for i in range(2))
+        x, y = torch.broadcast_tensors(x[:, None, :], -y[:, :, None])
+        return torch.stack((x, y, -torch.ones_like(x)), 1)
 
 
 def place(head: dict[str, Tensor], rotation: Tensor, framing: Framing, size: int) -> Placed:
@@ -66,7 +79,10 @@ def place(head: dict[str, Tensor], rotation: Tensor, framing: Framing, size: int
         return (_picture(points) - centre) * scale + (size - 1) / 2
 
     screen = torch.cat((to_crop(vertices), -vertices[..., 2:]), -1)
-    return Placed(vertices, head["normals"] @ turn, screen, to_crop(landmarks), translation)
+    focal = scale.flatten()
+    principal = (size - 1) / 2 - centre[:, 0] * focal[:, None]
+    normals, middle = head["normals"] @ turn, landmarks.mean(1)
+    return Placed(vertices, normals, screen, to_crop(landmarks), translation, middle, focal, principal)
 
 
 def _picture(points: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from datamodules.augment import flip_coins, hflip, recolour, refuse_unflippable
 from datamodules.base import BatchDataset, ZooDataModule
 from datamodules.cache import ArrayCache, MappedArrays
+from datamodules.faces.effects import EFFECTS, check_effects
 from datamodules.faces.fingerprint import code_fingerprint, model_fingerprint
 from datamodules.faces.renderer import FaceRenderer
 from datamodules.loader import epoch_and_sample
@@ -59,7 +60,8 @@ class ProceduralFaces(ZooDataModule):
         pose: Distribution of the head's pose, in degrees.
         camera: Distribution of camera and crop.
         occluders: Share of samples with something in front of the face.
-        effects: What the camera adds to the picture: some of exposure, blur, noise.
+        effects: What is in the picture but not in the truth, by name (``datamodules.faces.effects.EFFECTS``): shadows,
+            highlights, and what camera and file make of them. By default all.
         pictures_per_person: How many pictures in a row show the same person.
 
     Raises:
@@ -84,7 +86,7 @@ class ProceduralFaces(ZooDataModule):
         pose: PoseRange = _POSE,
         camera: CameraRange = _CAMERA,
         occluders: float = 0.3,
-        effects: Sequence[str] = ("blur", "noise"),
+        effects: Sequence[str] = EFFECTS,
         pictures_per_person: int = 1,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
@@ -107,7 +109,7 @@ class ProceduralFaces(ZooDataModule):
             "pose": asdict(pose),
             "camera": asdict(camera),
             "occluders": occluders,
-            "effects": list(effects),
+            "effects": list(check_effects(effects)),
             "people": pictures_per_person,
         }
         self._renderer_options: dict[str, Any] = {**self.recipe, "pose": pose, "camera": camera}

@@ -11,16 +11,18 @@ from torch.nn import functional as F
 
 from datamodules.faces.effects import apply_effects, check_effects
 from datamodules.faces.framing import Placed, place
+from datamodules.faces.lighting import backlight, leaving_light
+from datamodules.faces.specular import gloss_of_triangles
 from datamodules.sampling.background import draw_background
 from datamodules.sampling.camera import CameraRange, draw_framing
 from datamodules.sampling.coefficients import draw_expression, draw_identity, draw_texture
 from datamodules.sampling.draws import Draws
-from datamodules.sampling.light import draw_light, expose
+from datamodules.sampling.light import Light, draw_light, expose
 from datamodules.sampling.occluder import draw_occluders
 from datamodules.sampling.pose import PoseRange, draw_rotation
 from zoo.contract import IGNORE
 from zoo.errors import UserError
-from zoo.imaging import linear_to_srgb, srgb_to_linear
+from zoo.imaging import srgb_to_linear
 from zoo.morphable import MorphableModel
 from zoo.render import interpolate, rasterize
 from zoo.render.normals import unit_normals
@@ -53,7 +55,7 @@ class FaceRenderer:
         pose: Distribution of the head's pose.
         camera: Distribution of camera and crop.
         occluders: Share of samples with something in front of the face.
-        effects: Some of ``datamodules.faces.effects.EFFECTS``, in the picture but not in the truth.
+        effects: Some of ``datamodules.faces.effects.EFFECTS``, or "all", in the picture but not in the truth.
         people: How many pictures in a row show the same person; 1 for a new person in each.
         device: Where to render.
 
@@ -70,7 +72,7 @@ class FaceRenderer:
         pose: PoseRange | None = None,
         camera: CameraRange | None = None,
         occluders: float = 0.3,
-        effects: Sequence[str] = (),
+        effects: Sequence[str] | str = (),
         people: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -81,12 +83,12 @@ class FaceRenderer:
             raise UserError(f"faces of {size} pixels are too small to see; take a size of at least 16.")
         if "segmentation" in keys and model.labels is None:
             raise UserError(f"the face model '{model.name}' has no parts, so leave 'segmentation' out of the keys.")
-        check_effects(effects)
         self.device = torch.device(device)
         self.model = model.to(self.device)
         self.size, self.seed, self.keys, self.people = size, seed, tuple(keys), people
         self.pose, self.camera = pose or PoseRange(), camera or CameraRange()
-        self.occluders, self.effects = occluders, tuple(effects)
+        self.occluders, self.effects = occluders, check_effects(effects)
+        self._gloss = gloss_of_triangles(self.model)
 
     @torch.no_grad()
     def render(self, split: str, indices: Sequence[int]) -> dict[str, Tensor]:
@@ -106,9 +108,9 @@ class FaceRenderer:
         brightness = torch.from_numpy(np.exp(0.35 * draws.normal("brightness of the face", limit=2))).float()
         light = expose(draw_light(draws).to(device), placed.normals, albedo, brightness.to(device))
         maps = self._draw(placed, albedo)
-        maps["shading"] = shade(maps["normal"], light).clamp_min(0) * maps["cover"].gt(0)
-        maps.update(self._compose(draws, maps, light))
-        known = {"light": light, "rotation": rotation, **coefficients}
+        maps["shading"] = shade(maps["normal"], light.sh).clamp_min(0) * maps["cover"].gt(0)
+        maps.update(self._compose(draws, person, maps, placed, light))
+        known = {"light": light.sh, "rotation": rotation, **coefficients}
         known |= {"landmarks": placed.landmarks, "translation": placed.translation, "vertices": placed.vertices}
         return {key: self._value(key, known, maps) for key in self.keys}
 
@@ -130,6 +132,7 @@ class FaceRenderer:
             "albedo": pooled[:, 0:3] / share,
             "normal": unit_normals(pooled[:, 3:6]),
             "depth": pooled[:, 6:7] / share,
+            "face_ids": face_ids[:, ::k, ::k],
         }
         if "segmentation" in self.keys:
             maps["segmentation"] = self._parts(face_ids, corners)
@@ -145,20 +148,29 @@ class FaceRenderer:
         a, b, c, d = (label[:, i::_OVERSAMPLING, j::_OVERSAMPLING] for i in range(2) for j in range(2))
         return torch.where((b == c) | (b == d), b, torch.where(c == d, c, a))
 
-    def _compose(self, draws: Draws, maps: dict[str, Tensor], light: Tensor) -> dict[str, Tensor]:
+    def _compose(
+        self, draws: Draws, person: Draws, maps: dict[str, Tensor], placed: Placed, light: Light
+    ) -> dict[str, Tensor]:
         """The picture, and what of the head is validly seen in it."""
         size, device = self.size, self.device
         behind = srgb_to_linear(draw_background(draws, size, device))
         thing, opacity = draw_occluders(draws, size, self.occluders, device)
         # things in front stand in the face's light, as far as its mean goes
-        glow = shade(light.new_tensor([0.0, 0.3, 0.95]).view(1, 3, 1, 1).expand(len(light), -1, -1, -1), light)
-        product = maps["albedo"] * maps["shading"]
-        linear = torch.lerp(behind, product, maps["cover"])
+        glow = shade(
+            placed.middle.new_tensor([0.0, 0.3, 0.95]).view(1, 3, 1, 1).expand(len(draws), -1, -1, -1), light.sh
+        )
+        product = seen = maps["albedo"] * maps["shading"]
+        if self.effects:
+            # what is not of the model itself, and what is not there, has the last row
+            gloss = self._gloss[maps["face_ids"].clamp_max(len(self._gloss) - 1)].movedim(-1, 1)
+            unit = 1000 * self.model.data.metres_per_unit
+            seen = leaving_light(maps, placed, gloss, light, unit, draws, person, self.effects)
+        if "backlight" in self.effects:
+            behind = backlight(behind, draws)
+        linear = torch.lerp(behind, seen, maps["cover"])
         linear = torch.lerp(linear, srgb_to_linear(thing) * glow.clamp(0.05, 1.2), opacity)
         valid = (maps["cover"] > 0.999) & (opacity == 0) & (product.amax(1, keepdim=True) <= 1)
-        if self.effects:
-            linear = apply_effects(linear.clamp(0, 1), draws, self.effects)
-        picture = {"image": linear_to_srgb(linear.clamp(0, 1)), "mask": valid.float()}
+        picture = {"image": apply_effects(linear, draws, self.effects), "mask": valid.float()}
         if "segmentation" in maps:
             partly = (maps["cover"] > 0) & ~valid | (opacity > 0)
             picture["segmentation"] = maps["segmentation"].masked_fill(partly[:, 0], IGNORE)

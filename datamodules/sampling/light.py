@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,9 +12,45 @@ from torch import Tensor
 from datamodules.sampling.draws import Draws
 from zoo.render.sh import ambient_light, directional_light, shade
 
-__all__ = ["draw_light", "expose", "hemisphere_light"]
+__all__ = ["Light", "draw_light", "expose", "hemisphere_light"]
 
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+
+@dataclass(frozen=True)
+class Light:
+    """Three lamps over a sky and a ground: nine numbers a colour for shading, and what highlights and shadows need.
+
+    Args:
+        lamps: (B,3,3,9) light of each lamp; the first is the main one, and a lamp that is not there is 0.
+        ambient: (B,3,9) light of sky and ground.
+        directions: (B,3,3) unit vectors towards the lamps, camera frame.
+        colours: (B,3,3) linear RGB of each lamp: the shading of a surface that faces it.
+        softness: (B,3) variance of the lamps' angle in radians squared: 0 for a point, 0.3 for a window close by.
+    """
+
+    lamps: Tensor
+    ambient: Tensor
+    directions: Tensor
+    colours: Tensor
+    softness: Tensor
+
+    @property
+    def sh(self) -> Tensor:
+        """(B,3,9) the whole light, as ``zoo.render.sh`` has it."""
+        return self.lamps.sum(1) + self.ambient
+
+    def to(self, device: torch.device | str) -> Light:
+        """The same light on a device."""
+        return Light(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+    def __mul__(self, factor: Tensor) -> Light:
+        """As bright by a factor (B,)."""
+        brighter = {
+            name: getattr(self, name) * factor.view(-1, *(1,) * (getattr(self, name).ndim - 1))
+            for name in ("lamps", "ambient", "colours")
+        }
+        return replace(self, **brighter)
 
 
 def hemisphere_light(sky: Tensor, ground: Tensor) -> Tensor:
@@ -30,11 +68,11 @@ def hemisphere_light(sky: Tensor, ground: Tensor) -> Tensor:
     return light
 
 
-def draw_light(draws: Draws) -> Tensor:
-    """One to three lobes of varied width and a sky over a ground, coloured; of no particular brightness.
+def draw_light(draws: Draws) -> Light:
+    """One to three lamps of varied width and a sky over a ground, coloured; of no particular brightness.
 
     Returns:
-        (B,3,9) light; ``expose`` scales it.
+        The light of each sample; ``expose`` scales it.
     """
     count = 1 + (draws.uniform("lamps")[:, None] > np.array([0.5, 0.85])).sum(-1)
     # the first lamp is the main one: to the left or right, above; the others fill in from anywhere, some from behind
@@ -47,47 +85,46 @@ def draw_light(draws: Draws) -> Tensor:
     colours = _colours(draws, "lamp", 3)
     softness = draws.between("softness", 0.0, 0.35, 3)
 
-    light = torch.zeros(len(draws), 3, 9)
-    for lamp in range(3):
-        direction = _direction(azimuth[:, lamp], height[:, lamp])
-        lobe = directional_light(direction, _tensor(colours[:, lamp] * strength[:, lamp, None]))
-        light += lobe * _blur(_tensor(softness[:, lamp]))
+    directions = torch.stack([_direction(azimuth[:, lamp], height[:, lamp]) for lamp in range(3)], 1)
+    lit = _tensor(colours * strength[..., None])
+    lobes = directional_light(directions.flatten(0, 1), lit.flatten(0, 1)) * _blur(_tensor(softness.ravel()))
 
     sky, ground = _colours(draws, "sky", 2).transpose(1, 0, 2)
     # a share of 0.06 is a spotlight in a dark room, 1.6 an overcast day
     share = np.exp(draws.between("ambient", np.log(0.06), np.log(1.6)))[:, None]
     bounce = draws.between("bounce", 0.2, 0.9)[:, None]
-    return light + hemisphere_light(_tensor(sky * share), _tensor(ground * share * bounce))
+    ambient = hemisphere_light(_tensor(sky * share), _tensor(ground * share * bounce))
+    return Light(lobes.view(-1, 3, 3, 9), ambient, directions, lit, _tensor(softness))
 
 
-def expose(light: Tensor, normals: Tensor, albedo: Tensor, brightness: Tensor) -> Tensor:
+def expose(light: Light, normals: Tensor, albedo: Tensor, brightness: Tensor) -> Light:
     """Scale light as a photographer would: the face near mid-grey, nothing burnt.
 
-    The mean shading that a face gets depends on its albedo only in part (to the power -0.4), so that dark skin stays
+    The mean shading that a face gets depends on its albedo only in part (to the power -0.45), so that dark skin stays
     darker than fair skin. Then the light is lowered until at most one vertex in twenty has a shading above 3 and at
-    most one in fifty burns out: eyes and teeth may, as in photographs, whose skin would be too dark otherwise.
+    most one in 25 burns out: eyes and teeth may, as in photographs, whose skin would be too dark otherwise.
 
     Args:
-        light: (B,3,9).
+        light: From ``draw_light``.
         normals: (B,V,3) unit normals of the vertices, camera frame; those that face the viewer count.
         albedo: (B,V,3) linear.
         brightness: (B,) a factor on the result, around 1.
 
     Returns:
-        (B,3,9) light.
+        The light, scaled.
     """
-    shading = shade(normals.mT[..., None], light)[..., 0].mT.clamp_min(0)
+    shading = shade(normals.mT[..., None], light.sh)[..., 0].mT.clamp_min(0)
     seen = normals[..., 2].clamp_min(0)
     weight = seen / seen.sum(1, keepdim=True).clamp_min(1e-6)
-    luminance = light.new_tensor(_LUMINANCE)
+    luminance = normals.new_tensor(_LUMINANCE)
     mean_shading = ((shading @ luminance) * weight).sum(1).clamp_min(1e-4)
     mean_albedo = ((albedo @ luminance) * weight).sum(1).clamp_min(1e-3)
-    wanted = brightness * 1.9 * (0.25 / mean_albedo) ** 0.4
+    wanted = brightness * 2.1 * (0.25 / mean_albedo) ** 0.45
     visible = (seen > 0)[..., None]
     bright = torch.where(visible, shading, 0).amax(-1).quantile(0.95, dim=1)
-    radiance = torch.where(visible, albedo * shading, 0).amax(-1).quantile(0.98, dim=1)
+    radiance = torch.where(visible, albedo * shading, 0).amax(-1).quantile(0.96, dim=1)
     scale = torch.minimum(wanted / mean_shading, torch.minimum(3.0 / bright, 0.97 / radiance.clamp_min(1e-4)))
-    return light * scale[:, None, None]
+    return light * scale
 
 
 def _direction(azimuth: NDArray[np.float64], height: NDArray[np.float64]) -> Tensor:

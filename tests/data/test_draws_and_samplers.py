@@ -51,7 +51,7 @@ def test_noise_is_white() -> None:
 
 def test_a_sample_does_not_depend_on_its_batch() -> None:
     alone, together = Draws(3, "train", [11]), Draws(3, "train", [10, 11])
-    for make in (draw_light, lambda d: draw_rotation(d, PoseRange()), lambda d: draw_background(d, 32)):
+    for make in (lambda d: draw_light(d).sh, lambda d: draw_rotation(d, PoseRange()), lambda d: draw_background(d, 32)):
         assert torch.equal(make(alone)[0], make(together)[1])
 
 
@@ -98,7 +98,7 @@ def ball() -> torch.Tensor:
 def test_light_is_neither_black_nor_burnt(albedo: float) -> None:
     normals = ball().expand(len(MANY), -1, -1)
     light = expose(draw_light(MANY), normals, torch.full_like(normals, albedo), torch.ones(len(MANY)))
-    seen = shade(normals.mT[..., None], light)[..., 0].clamp_min(0)[:, :, normals[0, :, 2] > 0.2]
+    seen = shade(normals.mT[..., None], light.sh)[..., 0].clamp_min(0)[:, :, normals[0, :, 2] > 0.2]
     assert (albedo * seen > 1).float().mean() < 0.03
     assert ((seen > 0.05) & (seen < 3.0)).float().mean() > 0.95
     assert 0.6 < seen.mean() < 2.2
@@ -108,7 +108,7 @@ def test_light_is_neither_black_nor_burnt(albedo: float) -> None:
 
 
 def test_light_comes_mostly_from_above_and_from_both_sides() -> None:
-    light = draw_light(MANY)
+    light = draw_light(MANY).sh
     direction = light[:, 1, [3, 1, 2]]
     assert (direction[:, 1] > 0).float().mean() > 0.75
     assert 0.4 < (direction[:, 0] > 0).float().mean() < 0.6

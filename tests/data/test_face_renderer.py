@@ -169,7 +169,7 @@ def test_segmentation_names_parts(tiny_model: MorphableModel, batch: dict[str, t
     [
         ({"keys": ("image", "hair")}, "no key 'hair'"),
         ({"size": 4}, "too small"),
-        ({"effects": ("snow",)}, "no effect named 'snow'; there are exposure, blur, noise"),
+        ({"effects": ("snow",)}, "no effect named 'snow'; there are shadows, crevices"),
     ],
 )
 def test_wrong_arguments_are_told(tiny_model: MorphableModel, options: dict[str, object], words: str) -> None:
