@@ -14,7 +14,14 @@ from zoo.morphable import MorphableModel
 __all__ = ["code_fingerprint", "model_fingerprint"]
 
 _ROOT = Path(__file__).parents[2]
-_SOURCES = ("datamodules/faces", "datamodules/sampling", "zoo/render", "zoo/faces/framing.py", "zoo/imaging/colour.py")
+_SOURCES = (
+    "datamodules/faces",
+    "datamodules/faces/worn",
+    "datamodules/sampling",
+    "zoo/render",
+    "zoo/faces/framing.py",
+    "zoo/imaging/colour.py",
+)
 
 
 @lru_cache(maxsize=1)
@@ -23,7 +30,7 @@ def code_fingerprint() -> str:
     digest = hashlib.sha256()
     for source in _SOURCES:
         path = _ROOT / source
-        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 

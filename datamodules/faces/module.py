@@ -18,6 +18,7 @@ from datamodules.cache import ArrayCache, MappedArrays
 from datamodules.faces.effects import EFFECTS, check_effects
 from datamodules.faces.fingerprint import code_fingerprint, model_fingerprint
 from datamodules.faces.renderer import FaceRenderer
+from datamodules.faces.worn import WornRange
 from datamodules.loader import epoch_and_sample
 from datamodules.sampling.camera import CameraRange
 from datamodules.sampling.draws import Draws
@@ -30,7 +31,7 @@ __all__ = ["DEFAULT_KEYS", "ProceduralFaces", "one_thread_each"]
 
 DEFAULT_KEYS = ("image", "albedo", "shading", "normal", "light", "mask", "landmarks")
 
-_POSE, _CAMERA = PoseRange(), CameraRange()
+_POSE, _CAMERA, _WORN = PoseRange(), CameraRange(), WornRange()
 _OF_ONE_MODEL = {"identity", "expression", "texture", "vertices", "triangles"}
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -62,6 +63,7 @@ class ProceduralFaces(ZooDataModule):
         occluders: Share of samples with something in front of the face.
         effects: What is in the picture but not in the truth, by name (``datamodules.faces.effects.EFFECTS``): shadows,
             highlights, and what camera and file make of them. By default all.
+        worn: How often people wear what: hair, hats, glasses, clothes, hands and masks before the face.
         pictures_per_person: How many pictures in a row show the same person.
 
     Raises:
@@ -87,6 +89,7 @@ class ProceduralFaces(ZooDataModule):
         camera: CameraRange = _CAMERA,
         occluders: float = 0.3,
         effects: Sequence[str] = EFFECTS,
+        worn: WornRange = _WORN,
         pictures_per_person: int = 1,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
@@ -110,9 +113,10 @@ class ProceduralFaces(ZooDataModule):
             "camera": asdict(camera),
             "occluders": occluders,
             "effects": list(check_effects(effects)),
+            "worn": asdict(worn),
             "people": pictures_per_person,
         }
-        self._renderer_options: dict[str, Any] = {**self.recipe, "pose": pose, "camera": camera}
+        self._renderer_options: dict[str, Any] = {**self.recipe, "pose": pose, "camera": camera, "worn": worn}
 
     def prepare_data(self) -> None:
         """Render what is not yet on disk. Lightning calls it on one rank a node."""

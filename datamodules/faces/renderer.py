@@ -13,6 +13,7 @@ from datamodules.faces.effects import apply_effects, check_effects
 from datamodules.faces.framing import Placed, place
 from datamodules.faces.lighting import backlight, leaving_light
 from datamodules.faces.specular import gloss_of_triangles
+from datamodules.faces.worn import Worn, WornRange
 from datamodules.sampling.background import draw_background
 from datamodules.sampling.camera import CameraRange, draw_framing
 from datamodules.sampling.coefficients import draw_expression, draw_identity, draw_texture
@@ -57,6 +58,8 @@ class FaceRenderer:
         occluders: Share of samples with something in front of the face.
         effects: Some of ``datamodules.faces.effects.EFFECTS``, or "all", in the picture but not in the truth.
         people: How many pictures in a row show the same person; 1 for a new person in each.
+        worn: How often people wear what, hair among it; by default nothing at all. It is in the picture, lit like the
+            head, but no truth is told about it: the mask ends where it begins.
         device: Where to render.
 
     Raises:
@@ -74,6 +77,7 @@ class FaceRenderer:
         occluders: float = 0.3,
         effects: Sequence[str] | str = (),
         people: int = 1,
+        worn: WornRange | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         unknown = [key for key in keys if key not in FACE_KEYS]
@@ -87,6 +91,12 @@ class FaceRenderer:
         self.model = model.to(self.device)
         self.size, self.seed, self.keys, self.people = size, seed, tuple(keys), people
         self.pose, self.camera = pose or PoseRange(), camera or CameraRange()
+        self._worn = None if worn is None or worn.nothing else Worn(self.model, worn)
+        self._triangles, self._labels = self.model.triangles, self.model.labels
+        if self._worn is not None:
+            self._triangles = torch.cat((self._triangles, self._worn.triangles + len(self.model.mean)))
+            if self._labels is not None:
+                self._labels = torch.cat((self._labels, self._worn.labels_for(self.model)))
         self.occluders, self.effects = occluders, check_effects(effects)
         self._gloss = gloss_of_triangles(self.model)
 
@@ -104,14 +114,21 @@ class FaceRenderer:
         head = self.model(**coefficients)
         albedo = head["albedo"]
         rotation = draw_rotation(draws, self.pose).to(device)
+        own, colours = len(self.model.mean), albedo
+        if self._worn is not None:
+            head, colours = self._worn.on(head, albedo, draws, person)
         placed = place(head, rotation, draw_framing(draws, self.camera), self.size)
         brightness = torch.from_numpy(np.exp(0.35 * draws.normal("brightness of the face", limit=2))).float()
-        light = expose(draw_light(draws).to(device), placed.normals, albedo, brightness.to(device))
-        maps = self._draw(placed, albedo)
+        light = expose(draw_light(draws).to(device), placed.normals[:, :own], albedo, brightness.to(device))
+        maps = self._draw(placed, colours)
         maps["shading"] = shade(maps["normal"], light.sh).clamp_min(0) * maps["cover"].gt(0)
         maps.update(self._compose(draws, person, maps, placed, light))
         known = {"light": light.sh, "rotation": rotation, **coefficients}
-        known |= {"landmarks": placed.landmarks, "translation": placed.translation, "vertices": placed.vertices}
+        known |= {
+            "landmarks": placed.landmarks,
+            "translation": placed.translation,
+            "vertices": placed.vertices[:, :own],
+        }
         return {key: self._value(key, known, maps) for key in self.keys}
 
     def _draw(self, placed: Placed, albedo: Tensor) -> dict[str, Tensor]:
@@ -119,16 +136,17 @@ class FaceRenderer:
         k = _OVERSAMPLING
         # pixel centres: the middle of k x k small pixels is the middle of the large one
         screen = torch.cat((placed.screen[..., :2] * k + (k - 1) / 2, placed.screen[..., 2:]), -1)
-        triangles = self.model.triangles
+        triangles = self._triangles
         face_ids = rasterize(screen, triangles, self.size * k, self.size * k)
         attributes = torch.cat((albedo, placed.normals), -1)
         values, depth, corners = interpolate(screen, triangles, face_ids, attributes)
-        covered = (face_ids >= 0)[:, None].float()
-        pooled = F.avg_pool2d(torch.cat((values, depth, covered), 1), k)
-        cover = pooled[:, 7:]
+        covered, worn = ((face_ids >= first)[:, None].float() for first in (0, len(self.model.triangles)))
+        pooled = F.avg_pool2d(torch.cat((values, depth, covered, worn), 1), k)
+        cover = pooled[:, 7:8]
         share = cover.clamp_min(1e-6)
         maps = {
             "cover": cover,
+            "worn": pooled[:, 8:],
             "albedo": pooled[:, 0:3] / share,
             "normal": unit_normals(pooled[:, 3:6]),
             "depth": pooled[:, 6:7] / share,
@@ -140,11 +158,11 @@ class FaceRenderer:
 
     def _parts(self, face_ids: Tensor, corners: Tensor) -> Tensor:
         """The part that covers most of each pixel: the label of the nearest corner at each small pixel, and a vote."""
-        assert self.model.labels is not None
+        assert self._labels is not None
         first, second, third = corners.unbind(1)
-        a, b, c = self.model.triangles[face_ids.clamp_min(0)].unbind(-1)
+        a, b, c = self._triangles[face_ids.clamp_min(0)].unbind(-1)
         vertex = torch.where(first >= torch.maximum(second, third), a, torch.where(second >= third, b, c))
-        label = torch.where(face_ids >= 0, self.model.labels[vertex] + 1, 0)
+        label = torch.where(face_ids >= 0, self._labels[vertex] + 1, 0)
         a, b, c, d = (label[:, i::_OVERSAMPLING, j::_OVERSAMPLING] for i in range(2) for j in range(2))
         return torch.where((b == c) | (b == d), b, torch.where(c == d, c, a))
 
@@ -169,10 +187,11 @@ class FaceRenderer:
             behind = backlight(behind, draws)
         linear = torch.lerp(behind, seen, maps["cover"])
         linear = torch.lerp(linear, srgb_to_linear(thing) * glow.clamp(0.05, 1.2), opacity)
-        valid = (maps["cover"] > 0.999) & (opacity == 0) & (product.amax(1, keepdim=True) <= 1)
+        valid = (maps["cover"] > 0.999) & (maps["worn"] == 0) & (opacity == 0) & (product.amax(1, keepdim=True) <= 1)
         picture = {"image": apply_effects(linear, draws, self.effects), "mask": valid.float()}
         if "segmentation" in maps:
-            partly = (maps["cover"] > 0) & ~valid | (opacity > 0)
+            # what is wholly worn has labels of its own
+            partly = (maps["cover"] > 0) & (maps["worn"] < 1) & ~valid | (opacity > 0)
             picture["segmentation"] = maps["segmentation"].masked_fill(partly[:, 0], IGNORE)
         return picture
 

@@ -1,0 +1,191 @@
+"""The head as those see it who dress it: how far the skin lies in each direction, and where the landmarks are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from datamodules.faces.worn.surfaces import azimuths
+from zoo.morphable import MorphableModel
+
+__all__ = ["SECTORS", "Fitting", "Site"]
+
+Array = NDArray[Any]
+
+SECTORS = 64
+_LEVELS = 27
+_LOWEST = np.radians(152.0)
+_EYES_DEPTH, _CENTRE_HEIGHT = 84.0, 20.0
+_NEIGHBOURS = 6
+_LANDMARKS = (36, 39, 42, 45)
+
+
+@dataclass(frozen=True)
+class Site:
+    """One batch of heads, in millimetres: the origin lies in height of the eyes, 84 mm behind their corners.
+
+    Args:
+        radius: (B, levels, sectors) distance of the skin from the middle of the skull, ears left out.
+        ears: (levels, sectors) how far ears stand out over that.
+        landmarks: (B,68,3).
+        skin: (B,3) linear colour of the neck and cheeks.
+        hair: (B,3) linear colour of scalp or brows.
+    """
+
+    radius: Tensor
+    ears: Tensor
+    landmarks: Tensor
+    skin: Tensor
+    hair: Tensor
+
+    def at(self, polar: Tensor) -> Tensor:
+        """Distance of the skin at angles from the top.
+
+        Args:
+            polar: (B,R,S) radians; S is ``SECTORS``, or one.
+        """
+        return _between(self.radius, polar * ((_LEVELS - 1) / _LOWEST))
+
+    def ears_at(self, polar: Tensor) -> Tensor:
+        """How far the ears stand out: (B,R,S) as in ``at``."""
+        return _between(self.ears.expand_as(self.radius), polar * ((_LEVELS - 1) / _LOWEST))
+
+    def polar_of(self, height: Tensor) -> Tensor:
+        """The angle at which the skin has a height.
+
+        Args:
+            height: (B,S) millimetres over the eyes.
+
+        Returns:
+            (B,S) radians.
+        """
+        level = torch.linspace(0, float(_LOWEST), _LEVELS, device=height.device)
+        heights = _CENTRE_HEIGHT + self.radius * level.cos()[:, None]
+        above = (heights > height[:, None]).cumprod(1).sum(1, keepdim=True).clamp(1, _LEVELS - 1)
+        upper, lower = heights.gather(1, above - 1)[:, 0], heights.gather(1, above)[:, 0]
+        share = ((upper - height) / (upper - lower).clamp_min(1e-3)).clamp(0, 1)
+        return (above[:, 0] - 1 + share) * (float(_LOWEST) / (_LEVELS - 1))
+
+    @staticmethod
+    def points(radius: Tensor, polar: Tensor) -> Tensor:
+        """Places at a distance from the middle of the skull: (B,R,S) and (B,R,S) to (B,R,S,3)."""
+        angle = torch.from_numpy(azimuths(radius.shape[-1])).to(radius)
+        flat = radius * polar.sin()
+        return torch.stack((flat * angle.sin(), _CENTRE_HEIGHT + radius * polar.cos(), flat * angle.cos()), -1)
+
+
+def _between(values: Tensor, level: Tensor) -> Tensor:
+    level = level.clamp(0, _LEVELS - 1.001).expand(len(values), -1, values.shape[-1])
+    below = level.floor().long()
+    low = values.gather(1, below)
+    return low + (values.gather(1, below + 1) - low) * (level - below)
+
+
+class Fitting:
+    """Finds the site of heads of one model.
+
+    The bare skin is found by direction as seen from the middle of the skull, so that heads of any topology serve, and
+    those without a back of the head get one as round as what they have.
+
+    Args:
+        model: The face model; it must have landmarks.
+    """
+
+    def __init__(self, model: MorphableModel) -> None:
+        data = model.data
+        self.millimetres = data.metres_per_unit * 1000.0
+        mean = model.mean.detach().cpu().numpy().astype(np.float64) * self.millimetres
+        marks = model.landmarks(torch.from_numpy(mean)[None])
+        assert marks is not None
+        origin = _origin(marks)[0].numpy()
+        place = mean - origin
+        skin = self._outside(model, place)
+        vertices, weights, ears = _directions(place, skin)
+        # a vertex is wanted in several directions, so its distance is taken once
+        used, ids = np.unique(vertices, return_inverse=True)
+        device = model.mean.device
+        self._used, self._ids = (
+            torch.from_numpy(used).to(device),
+            torch.from_numpy(ids.reshape(vertices.shape)).to(device),
+        )
+        self._weights = torch.from_numpy(weights).float().to(device)
+        self._ears = torch.from_numpy(ears).float().to(device)
+        self._scalp = self._colour_ids(model, place, ("hair",), ("brows",))
+        self._cheeks = np.flatnonzero(skin & (place[:, 1] < -60) & (np.abs(place[:, 0]) > 25) & (place[:, 2] > -10))
+
+    def __call__(self, head: dict[str, Tensor], albedo: Tensor) -> Site:
+        """The site of each head of a batch.
+
+        Args:
+            head: vertices and landmarks, as the model gives them.
+            albedo: (B,V,3) linear.
+        """
+        marks = head["landmarks"] * self.millimetres
+        origin = _origin(marks)
+        offset = head["vertices"][:, self._used] * self.millimetres - origin[:, None]
+        offset[..., 1] -= _CENTRE_HEIGHT
+        distance = (offset * offset).sum(-1).sqrt()
+        radius = (distance[:, self._ids] * self._weights).sum(-1)
+        skin = albedo[:, self._cheeks].mean(1)
+        hair = albedo[:, self._scalp].mean(1)
+        return Site(radius.unflatten(1, (_LEVELS, SECTORS)), self._ears, marks - origin[:, None], skin, hair)
+
+    def back(self, points: Tensor, head: dict[str, Tensor]) -> Tensor:
+        """Millimetres of a site (B,N,3) to the head frame in model units."""
+        return (points + _origin(head["landmarks"] * self.millimetres)[:, None]) / self.millimetres
+
+    @staticmethod
+    def _outside(model: MorphableModel, place: Array) -> NDArray[np.bool_]:
+        """Which vertices are the outer skin of head and neck: (V,) bool."""
+        labels = model.data.labels
+        if labels is None:
+            return np.ones(len(place), bool)
+        names = ("skin", "hair", "neck", "ear", "brows", "lips", "face")
+        wanted = [k for k, name in enumerate(model.data.label_names) if name in names]
+        return np.isin(labels, wanted)
+
+    @staticmethod
+    def _colour_ids(model: MorphableModel, place: Array, *choices: tuple[str, ...]) -> NDArray[np.int64]:
+        for names in choices:
+            known = [name for name in names if name in model.data.label_names]
+            if known and model.data.labels is not None:
+                ids = np.flatnonzero(model.data.vertices_of(*known) & (place[:, 1] > 10))
+                if len(ids):
+                    return ids
+        return np.flatnonzero(place[:, 1] > 10)
+
+
+def _origin(landmarks: Tensor) -> Tensor:
+    eyes = landmarks[:, _LANDMARKS].mean(1)
+    return eyes - eyes.new_tensor([0.0, 0.0, _EYES_DEPTH])
+
+
+def _directions(place: Array, skin: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Array, Array]:
+    """Which vertices tell how far the skin lies in each direction, their weights, and how far ears stand out."""
+    centred = place - [0.0, _CENTRE_HEIGHT, 0.0]
+    distance = np.linalg.norm(centred, axis=1)
+    ways = centred / np.maximum(distance, 1e-6)[:, None]
+    x, y, z = place.T
+    level, turn = np.meshgrid(np.linspace(0, _LOWEST, _LEVELS), azimuths(SECTORS), indexing="ij")
+    wanted = np.stack([np.sin(level) * np.sin(turn), np.cos(level), np.sin(level) * np.cos(turn)], -1).reshape(-1, 3)
+    outer = np.flatnonzero(skin)
+    near = cKDTree(ways[outer]).query_ball_point(wanted, 0.13)
+    farthest = np.array([distance[outer[ids]].max() if ids else 0.0 for ids in near])
+    # what lies behind another surface (pockets, mouth) is no outside; ears are put back by themselves
+    beside = cKDTree(ways[outer]).query_ball_point(ways[outer], 0.1)
+    hull = np.array([distance[outer[ids]].max() for ids in beside])
+    ear = (np.abs(x) > 55) & (y > -62) & (y < 16) & (z > -36) & (z < 10)
+    free = outer[(distance[outer] > 0.9 * hull) & ~ear[outer]]
+    gap, ids = cKDTree(ways[free]).query(wanted, _NEIGHBOURS)
+    weights = 1 / (gap + 0.01) ** 2
+    weights /= weights.sum(1, keepdims=True)
+    radius = (distance[free[ids]] * weights).sum(1)
+    around = (np.abs(wanted[:, 0]) > 0.5) & (wanted[:, 1] < 0.15) & (np.abs(wanted[:, 2]) < 0.75)
+    ears = np.where(around, np.clip(farthest - radius, 0, 30), 0)
+    return free[ids], weights, ears.reshape(_LEVELS, SECTORS)
