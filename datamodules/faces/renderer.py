@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from datamodules.faces.effects import apply_effects, check_effects
 from datamodules.faces.framing import Placed, place
 from datamodules.faces.lighting import backlight, leaving_light
+from datamodules.faces.skin_detail import SkinDetail
 from datamodules.faces.specular import gloss_of_triangles
 from datamodules.faces.worn import Worn, WornRange
 from datamodules.sampling.background import draw_background
@@ -60,6 +61,7 @@ class FaceRenderer:
         people: How many pictures in a row show the same person; 1 for a new person in each.
         worn: How often people wear what, hair among it; by default nothing at all. It is in the picture, lit like the
             head, but no truth is told about it: the mask ends where it begins.
+        detail: Freckles, pores, stubble and strands of hair, drawn for each person and part of the albedo.
         device: Where to render.
 
     Raises:
@@ -78,6 +80,7 @@ class FaceRenderer:
         effects: Sequence[str] | str = (),
         people: int = 1,
         worn: WornRange | None = None,
+        detail: bool = True,
         device: torch.device | str = "cpu",
     ) -> None:
         unknown = [key for key in keys if key not in FACE_KEYS]
@@ -98,6 +101,7 @@ class FaceRenderer:
             if self._labels is not None:
                 self._labels = torch.cat((self._labels, self._worn.labels_for(self.model)))
         self.occluders, self.effects = occluders, check_effects(effects)
+        self._detail = SkinDetail(self.model) if detail else None
         self._gloss = gloss_of_triangles(self.model)
 
     @torch.no_grad()
@@ -120,7 +124,7 @@ class FaceRenderer:
         placed = place(head, rotation, draw_framing(draws, self.camera), self.size)
         brightness = torch.from_numpy(np.exp(0.35 * draws.normal("brightness of the face", limit=2))).float()
         light = expose(draw_light(draws).to(device), placed.normals[:, :own], albedo, brightness.to(device))
-        maps = self._draw(placed, colours)
+        maps = self._draw(placed, colours, person)
         maps["shading"] = shade(maps["normal"], light.sh).clamp_min(0) * maps["cover"].gt(0)
         maps.update(self._compose(draws, person, maps, placed, light))
         known = {"light": light.sh, "rotation": rotation, **coefficients}
@@ -131,7 +135,7 @@ class FaceRenderer:
         }
         return {key: self._value(key, known, maps) for key in self.keys}
 
-    def _draw(self, placed: Placed, albedo: Tensor) -> dict[str, Tensor]:
+    def _draw(self, placed: Placed, albedo: Tensor, person: Draws) -> dict[str, Tensor]:
         """Albedo, normal, depth and coverage, averaged over the part of each pixel that the head covers."""
         k = _OVERSAMPLING
         # pixel centres: the middle of k x k small pixels is the middle of the large one
@@ -152,6 +156,8 @@ class FaceRenderer:
             "depth": pooled[:, 6:7] / share,
             "face_ids": face_ids[:, ::k, ::k],
         }
+        if self._detail is not None:
+            maps["albedo"] = maps["albedo"] * self._detail(person, face_ids[:, ::k, ::k], corners[..., ::k, ::k])
         if "segmentation" in self.keys:
             maps["segmentation"] = self._parts(face_ids, corners)
         return maps

@@ -63,6 +63,14 @@ def albedo_basis(head: Head, seed: int) -> tuple[Array, Array, Array]:
     return mean.reshape(-1, 3).astype(np.float64), axes.reshape(-1, 3, COMPONENTS), share
 
 
+def beard_weight(points: Array) -> Array:
+    """How much a beard grows at (N,3) places of the template in millimetres: jaw, chin, upper lip and throat: (N,)."""
+    ax, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
+    jaw = np.interp(ax, [0, 20, 34, 50, 62, 70], [-84.0, -80.0, -68.0, -52.0, -34.0, -10.0])
+    beard = ramp(y, jaw + 10, jaw - 12) * ramp(y, -138, -112) * ramp(z, 5, 40)
+    return np.clip(np.maximum(beard, bump(ax, y, (12, -57), (12, 4)) * ramp(z, 40, 65)), 0, 1)
+
+
 class _Painter:
     """Colours one head after another in the coordinates of the mean one."""
 
@@ -80,10 +88,7 @@ class _Painter:
         self.blood += 0.35 * bump(ax, y, (0, -104), (12, 9)) * front + 0.9 * self.is_["ear"]
         self.blood += 0.5 * bump(ax, y, (32, -9), (11, 3.5)) * front
         self.shadow = (bump(ax, y, (27, -12), (10, 4.5)) + 0.7 * bump(ax, y, (33, 8.5), (13, 3.5))) * front
-        jaw = np.interp(ax, [0, 20, 34, 50, 62, 70], [-84.0, -80.0, -68.0, -52.0, -34.0, -10.0])
-        beard = ramp(y, jaw + 10, jaw - 12) * ramp(y, -138, -112) * ramp(z, 5, 40)
-        moustache = bump(ax, y, (12, -57), (12, 4)) * front
-        self.beard = np.clip(np.maximum(beard, moustache), 0, 1)
+        self.beard = beard_weight(p)
         self.beard *= self.skin * (1 - self.is_["lips"])
         ids = head.skin.mouth
         ring, column = np.divmod(np.arange(len(ids)), mouth.SECTORS)
