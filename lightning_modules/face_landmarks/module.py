@@ -26,7 +26,8 @@ class FaceLandmarks(ZooModule):
     Args:
         size: Height and width of the crops that the network sees; others are resized to it.
         widths: Channels of the network's levels; see ``zoo.faces.landmarks.LandmarkNetwork``.
-        hidden: Units of its last layer but one.
+        rising: Channels on the way back to larger maps.
+        hidden: Units of its fully connected layer.
         weight_points: Weight of the points' negative log-likelihood.
         weight_face: Weight of the face score's cross-entropy.
         lr: Learning rate of Adam.
@@ -40,8 +41,9 @@ class FaceLandmarks(ZooModule):
     def __init__(
         self,
         size: int = 80,
-        widths: Sequence[int] = (24, 32, 64, 96),
-        hidden: int = 192,
+        widths: Sequence[int] = (16, 32, 64, 96),
+        rising: Sequence[int] = (64, 32),
+        hidden: int = 128,
         weight_points: float = 1.0,
         weight_face: float = 1.0,
         lr: float = 2e-3,
@@ -52,7 +54,7 @@ class FaceLandmarks(ZooModule):
         super().__init__({"points": weight_points, "face": weight_face}, lr, weight_decay, schedule, milestones)
         self.save_hyperparameters()
         self.size = size
-        self.network = LandmarkNetwork(size, widths, hidden)
+        self.network = LandmarkNetwork(size, widths, rising, hidden)
         self.network.to(memory_format=torch.channels_last)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:

@@ -1,8 +1,10 @@
-"""The detector that needs no download: scikit-image's LBP cascade, with a vote of many looks."""
+"""The detector that needs no download: scikit-image's LBP cascade proposes, the landmark network decides."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,127 +14,136 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from zoo.faces.face import Face
+from zoo.faces.framing import FACE_CROP, crop_box_from_landmarks
+from zoo.faces.landmarks import find_landmarks_of_all
 
-__all__ = ["detect_with_cascade"]
+__all__ = ["Candidate", "detect_with_cascade", "judged", "looks"]
 
 Windows = NDArray[np.float64]
 """(N, 3): centre x, centre y and side of square windows, in pixels."""
+Look = Callable[[NDArray[np.float32], float], Windows]
 
-_LEVELS = (320, 640, 1280)
+_LEVELS = (240, 480, 960)
 """Longest sides at which the picture is searched, one after the other until a face is found."""
-
+_TILTED_LEVEL = 160
 _TILTS = (-25.0, 25.0, -50.0, 50.0)
-"""Degrees by which the coarsest picture is turned, one after the other, when no face is upright."""
-
+"""Degrees by which a small picture is turned, one after the other, when no face is upright in the coarsest one."""
+_STEP = 1.15  # between one size of windows and the next
 _SMALLEST_WINDOW = 24  # what the cascade was trained on
-_CANDIDATES = 12
-_PATCH = 160  # a candidate is looked at again in a patch of this size, its window 64 pixels wide in it
-_WINDOW_IN_PATCH = 64
-_FEWEST_VOTES = 4  # one look with fewer ends it: the mean could hardly be saved
-_CERTAIN_VOTES = 30.0
-_LOWEST_SCORE = 0.5
-_LOWEST_TILTED_SCORE = 0.6
-"""Of ten portraits the least sure face scored 0.56 (turned far aside); of 13 pictures of textures and things the worst
-mistake 0.47 (0.42 turned). Four turned searches make four times the mistakes, so they must be surer."""
+_CANDIDATES = 16
+
+_LARGEST_ERROR = 26.0
+_LOWEST_CONFIDENCE = 0.3
+_FARTHEST = 0.35
+_SCALES = (0.5, 1.7)
+_CERTAIN_VOTES = 10
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What the cascade takes for a face.
+
+    Args:
+        face: Its box and tilt.
+        votes: How many windows saw it.
+    """
+
+    face: Face
+    votes: int
 
 
 def detect_with_cascade(image: Tensor) -> list[Face]:
-    """Find upright to tilted frontal faces with the cascade of local binary patterns.
+    """Find upright to tilted frontal faces with the cascade of local binary patterns and the landmark network.
 
-    The search goes from coarse to fine and stops at the first scale with a face in it, so small faces in the
-    background of a portrait are left out. Only if there is no upright face, tilted ones are sought.
+    The search goes from coarse to fine and stops at the first look with a face in it, so small faces in the
+    background of a portrait are left out. Only if there is no upright face that is large, tilted ones are sought.
 
-    A cascade answers yes or no. To get a confidence, every candidate is cut out, brought to one size and searched
-    again closely: as it is, mirrored, and with evened contrast. The score counts how many neighbouring windows agree
-    in *each* of these looks; a texture that resembles a face in one of them seldom does in all.
+    A cascade answers yes or no, and a single window is often wrong. So every place that one window takes for a face is
+    shown to the landmark network, which finds the points of a face there and knows well when there are none.
 
     Args:
         image: (3, H, W), sRGB-encoded, in [0, 1].
 
     Returns:
-        Faces, the largest first; empty when there is none.
+        Faces, the largest first; empty when there is none. Each has 68 landmarks, and roll, score and expected error
+        from them. Only a face that many windows see, and whose points the network is not sure of, has none.
 
     Source:
         Cascade: Liao et al., "Learning multi-scale block local binary patterns for face recognition", ICB 2007, in
         the file that scikit-image ships.
     """
+    for candidates in looks(image):
+        faces = [face for face in judged(image, candidates) if face is not None]
+        if faces:
+            return _without_overlaps(faces)
+    return []
+
+
+def looks(image: Tensor) -> Iterator[list[Candidate]]:
+    """The candidates of one look after another, from the quickest to the slowest; the fullest first in each."""
     grey = _grey(image)
     longest = max(grey.shape)
     levels = [level for level in _LEVELS if level < longest]
     if len(levels) < len(_LEVELS):
         levels.append(longest)
-    pictures = [_resized(grey, level / longest) for level in levels]
-    for picture in pictures:
-        windows, scores = _search(picture, 0.0, thorough=picture is pictures[0])
-        if len(windows):
-            return _as_faces(windows, scores, longest / max(picture.shape), 0.0)
-    for tilt in map(math.radians, _TILTS):
-        windows, scores = _search(pictures[0], tilt, thorough=False)
-        if len(windows):
-            return _as_faces(windows, scores, longest / max(pictures[0].shape), tilt)
-    return []
+    for number, level in enumerate(levels):
+        picture = _resized(grey, level / longest)
+        for look in (_windows, _mirrored_windows):
+            yield _candidates(picture, longest / max(picture.shape), 0.0, look)
+        if number == 0:
+            picture = _resized(picture, min(1.0, _TILTED_LEVEL / max(picture.shape)))
+            for tilt in map(math.radians, _TILTS):
+                yield _candidates(picture, longest / max(picture.shape), tilt, _windows)
 
 
-def _search(picture: NDArray[np.float32], tilt: float, thorough: bool) -> tuple[Windows, NDArray[np.float64]]:
+def judged(image: Tensor, candidates: list[Candidate]) -> list[Face | None]:
+    """What the landmark network makes of each candidate; None where it sees no face."""
+    answers = find_landmarks_of_all(image, [candidate.face for candidate in candidates])
+    return [_judged(candidate, answer) for candidate, answer in zip(candidates, answers, strict=True)]
+
+
+def _judged(candidate: Candidate, answer: Face) -> Face | None:
+    assert answer.landmarks is not None
+    assert answer.error is not None
+    x, y, side = crop_box_from_landmarks(answer.landmarks.double()).tolist()
+    half = side / 2 * FACE_CROP.cascade_side / FACE_CROP.side
+    seen = candidate.face
+    moved = math.hypot(x - seen.centre[0], y - seen.centre[1]) / seen.side
+    stays = moved < _FARTHEST and _SCALES[0] < 2 * half / seen.side < _SCALES[1]
+    if stays and answer.error < _LARGEST_ERROR and answer.score > _LOWEST_CONFIDENCE:
+        return replace(answer, box=(x - half, y - half, x + half, y + half))
+    if candidate.votes >= _CERTAIN_VOTES:
+        return seen
+    return None
+
+
+def _candidates(picture: NDArray[np.float32], scale: float, tilt: float, look: Look) -> list[Candidate]:
+    """Search a picture that is ``scale`` times smaller than the photo."""
     turned, back = _turned(picture, tilt)
     margin = min(turned.shape) // 8  # a face may be cut by the border
-    padded = np.pad(turned, margin, mode="edge")
-    if thorough:
-        looks = [look(padded, _SMALLEST_WINDOW, min(padded.shape), 1.1) for look in (_windows, _mirrored_windows)]
-    else:
-        looks = [_windows(padded, _SMALLEST_WINDOW, min(padded.shape), 1.2)]
-    candidates, votes = _merge(np.concatenate(looks))
-    found, scores = [], []
-    for candidate in candidates[votes > len(looks)][:_CANDIDATES]:
-        window, score = _look_closely(padded, candidate)
-        if score >= (_LOWEST_TILTED_SCORE if tilt else _LOWEST_SCORE):
-            found.append(window)
-            scores.append(score)
-    if not found:
-        return np.zeros((0, 3)), np.zeros(0)
-    kept = _without_overlaps(np.array(found), np.array(scores))
-    windows = np.array(found)[kept]
-    windows[:, :2] = back(windows[:, :2] - margin)
-    return windows, np.array(scores)[kept]
+    windows, votes = _merge(look(np.pad(turned, margin, mode="edge"), _STEP))
+    centres = (back(windows[:, :2] - margin) + 0.5) * scale - 0.5
+    half = windows[:, 2] * scale / 2
+    return [
+        Candidate(Face((x - h, y - h, x + h, y + h), _vote_score(count), roll=tilt), count)
+        for (x, y), h, count in zip(centres[:_CANDIDATES].tolist(), half.tolist(), votes.tolist(), strict=False)
+    ]
 
 
-def _look_closely(picture: NDArray[np.float32], window: Windows) -> tuple[Windows, float]:
-    """Search the surroundings of a candidate densely; refine it and say how sure we are, in [0, 1]."""
-    x, y, side = window
-    scale = _WINDOW_IN_PATCH / side
-    reach = math.ceil(_PATCH / scale / 2)
-    left, top = round(x) - reach, round(y) - reach
-    rows = np.clip(np.arange(top, top + 2 * reach + 1), 0, picture.shape[0] - 1)
-    columns = np.clip(np.arange(left, left + 2 * reach + 1), 0, picture.shape[1] - 1)
-    patch = _resized(picture[np.ix_(rows, columns)], scale)
-    low, high = round(0.7 * _WINDOW_IN_PATCH), round(1.5 * _WINDOW_IN_PATCH)
-    evened = _evened(patch)
-    ratio = (np.array(patch.shape[::-1]) - 1) / (2 * reach)
-    here = (np.array([x, y]) - [left, top]) * ratio
-    near = []
-    for look, seen in ((_windows, patch), (_mirrored_windows, patch), (_windows, evened), (_mirrored_windows, evened)):
-        windows = look(seen, low, high, 1.05)
-        near.append(windows[np.abs(windows[:, :2] - here).max(axis=1, initial=0) < 0.3 * _WINDOW_IN_PATCH])
-        if len(near[-1]) < _FEWEST_VOTES:
-            return window, 0.0
-    # The geometric mean is low as soon as one of the looks sees nothing.
-    agreement = math.exp(np.mean([math.log1p(len(look)) for look in near])) - 1
-    score = 1 - math.exp(-agreement / _CERTAIN_VOTES)
-    best = np.median(np.concatenate(near), axis=0)
-    centre = best[:2] / ratio + [left, top]
-    return np.array([*centre, best[2] / scale]), score
+def _vote_score(votes: int) -> float:
+    return 1 - math.exp(-votes / _CERTAIN_VOTES)
 
 
-def _windows(picture: NDArray[np.float32], smallest: int, largest: int, factor: float) -> Windows:
+def _windows(picture: NDArray[np.float32], step: float) -> Windows:
     """All windows that the cascade takes for a face, before any merging."""
-    largest = min(largest, *picture.shape)
-    if largest < max(smallest, _SMALLEST_WINDOW):
+    largest = min(picture.shape)
+    if largest < _SMALLEST_WINDOW:
         return np.zeros((0, 3))
     found: list[dict[str, int]] = _cascade().detect_multi_scale(
         img=np.ascontiguousarray((picture * 255).round().astype(np.uint8)),
-        scale_factor=factor,
+        scale_factor=step,
         step_ratio=1,
-        min_size=(smallest, smallest),
+        min_size=(_SMALLEST_WINDOW, _SMALLEST_WINDOW),
         max_size=(largest, largest),
         min_neighbor_number=1,
         intersection_score_threshold=2,  # never reached: the merging below works better
@@ -142,8 +153,8 @@ def _windows(picture: NDArray[np.float32], smallest: int, largest: int, factor: 
     return np.array(corners, dtype=np.float64).reshape(-1, 3)
 
 
-def _mirrored_windows(picture: NDArray[np.float32], smallest: int, largest: int, factor: float) -> Windows:
-    windows = _windows(picture[:, ::-1], smallest, largest, factor)
+def _mirrored_windows(picture: NDArray[np.float32], step: float) -> Windows:
+    windows = _windows(picture[:, ::-1], step)
     windows[:, 0] = picture.shape[1] - 1 - windows[:, 0]
     return windows
 
@@ -165,25 +176,14 @@ def _merge(windows: Windows) -> tuple[Windows, NDArray[np.int64]]:
     return middle[order], votes[order]
 
 
-def _without_overlaps(windows: Windows, scores: NDArray[np.float64]) -> list[int]:
-    """Keep the surest of windows that cover one another."""
-    kept: list[int] = []
-    for index in np.argsort(-scores, kind="stable"):
-        x, y, side = windows[index]
-        apart = [max(abs(x - windows[k, 0]), abs(y - windows[k, 1])) > 0.5 * max(side, windows[k, 2]) for k in kept]
+def _without_overlaps(faces: list[Face]) -> list[Face]:
+    """Keep the surest of faces that cover one another; the largest first."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: (face.landmarks is None, face.error or 0.0)):
+        apart = [math.dist(face.centre, other.centre) > 0.5 * max(face.side, other.side) for other in kept]
         if all(apart):
-            kept.append(int(index))
-    return kept
-
-
-def _as_faces(windows: Windows, scores: NDArray[np.float64], scale: float, tilt: float) -> list[Face]:
-    centres = (windows[:, :2] + 0.5) * scale - 0.5
-    half = windows[:, 2] * scale / 2
-    faces = [
-        Face((float(x - h), float(y - h), float(x + h), float(y + h)), float(score), roll=tilt)
-        for (x, y), h, score in zip(centres, half, scores, strict=True)
-    ]
-    return sorted(faces, key=lambda face: -face.side)
+            kept.append(face)
+    return sorted(kept, key=lambda face: -face.side)
 
 
 def _turned(picture: NDArray[np.float32], tilt: float) -> tuple[NDArray[np.float32], Any]:
@@ -201,13 +201,6 @@ def _turned(picture: NDArray[np.float32], tilt: float) -> tuple[NDArray[np.float
         picture, turn[::-1, ::-1], offset[::-1], output_shape=tuple(larger[::-1]), order=1, mode="nearest"
     )
     return turned, lambda points: points @ turn.T + offset
-
-
-def _evened(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Stretch the contrast by equalising the histogram half-way: it helps against shadow and fog."""
-    levels, counts = np.unique((picture * 255).round(), return_counts=True)
-    rank = np.interp(picture * 255, levels, (np.cumsum(counts) - counts / 2) / picture.size)
-    return (0.5 * picture + 0.5 * rank).astype(np.float32)
 
 
 def _grey(image: Tensor) -> NDArray[np.float32]:

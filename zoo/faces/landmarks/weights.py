@@ -15,7 +15,7 @@ from zoo.files import sha256_of
 __all__ = ["SHA256", "WEIGHTS", "load_network", "shipped_network"]
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
-SHA256 = ""
+SHA256 = "6c24fac134f7ba03992e8534230acebaf90aca9fd6c4c769dc256791d460cdfe"
 """Of the shipped file; the card of ``face_landmarks`` says who trained it and how."""
 
 
@@ -46,7 +46,7 @@ def load_network(path: str | Path) -> LandmarkNetwork:
         with safe_open(path, framework="pt") as file:
             settings = json.loads((file.metadata() or {})["hparams"])
             state = {name.removeprefix("network."): file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        network = LandmarkNetwork(settings["size"], settings["widths"], settings["hidden"])
+        network = LandmarkNetwork(*(settings[name] for name in ("size", "widths", "rising", "hidden")))
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as problem:
         raise UserError(f"{path} holds no weights of the landmark network.") from problem
