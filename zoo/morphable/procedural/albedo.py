@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from zoo.morphable.procedural import eye, mouth, parts
-from zoo.morphable.procedural.blend import bump, ramp, window
+from zoo.morphable.procedural.blend import bump, ramp
 from zoo.morphable.procedural.mesh import LABELS, Head, brow_weight, hair_weight
 
 Array = NDArray[np.float64]
@@ -112,7 +112,7 @@ class _Painter:
             self.wet[rows[eye.MARGIN_RING + 1 :].ravel()] = 1.0
             self.wet[patch[-1]] = 1.0
         self.lid = bump(ax, y, (33, 7.5), (13, 3.2)) * front
-        self.nostril = bump(ax, y, (7.3, -47), (3.0, 2.8)) * window(z, 103, 119, 3) * self.skin
+        self.nostril = head.nostril
         self.smooth = _smoother(head)
         rng = np.random.default_rng(7)
         self.waves = {}
@@ -170,7 +170,7 @@ class _Painter:
             lip = lip + rng.uniform(0.2, 0.7) * (_LIPSTICKS[rng.integers(len(_LIPSTICKS))] * (0.6 + 0.5 * tone) - lip)
         colour = _over(colour, lip, (0.92 * self.lips * (0.94 + 0.06 * self.upper_lip)))
         colour *= 1.0 - 0.35 * self.line[:, None]
-        colour *= 1.0 - 0.72 * self.nostril[:, None]
+        colour *= 1.0 - 0.85 * self.nostril[:, None]
         colour = self.smooth @ colour
         # lids: lashes, the pink behind them
         colour = _over(colour, np.array([0.012, 0.009, 0.008]), np.clip(self.lash * rng.normal(0.85, 0.15), 0, 1))

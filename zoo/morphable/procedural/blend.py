@@ -16,7 +16,7 @@ def bump(x: Array, y: Array, centre: tuple[float, float], size: tuple[float, flo
     return np.exp(-0.5 * (u * u + v * v))
 
 
-def ramp(x: Array, start: float, end: float) -> Array:
+def ramp(x: Array, start: float | Array, end: float | Array) -> Array:
     """0 before ``start``, 1 after ``end`` (which may lie before ``start``), smooth between."""
     u = np.clip((x - start) / (end - start), 0.0, 1.0)
     return u * u * (3.0 - 2.0 * u)

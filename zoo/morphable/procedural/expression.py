@@ -31,7 +31,10 @@ def _deformations(head: Head) -> Iterator[tuple[str, Array]]:
     moves = _Moves(head)
     for name, field in moves.paired():
         for letter, side in (("L", 1.0), ("R", -1.0)):
-            yield f"{name}_{letter}", rigid_eyes(head, field * on_side(head.points, side)[:, None])
+            half = rigid_eyes(head, field * on_side(head.points, side)[:, None])
+            if name == "mouthSmile":  # a true smile narrows the eyes
+                half += 0.35 * moves.lids(0 if side > 0 else 1, eye.SQUINT)
+            yield f"{name}_{letter}", half
     for name, make in (("eyeBlink", eye.CLOSED), ("eyeWide", eye.WIDE), ("eyeSquint", eye.SQUINT)):
         for letter, k in (("L", 0), ("R", 1)):
             yield f"{name}_{letter}", moves.lids(k, make)
@@ -64,7 +67,7 @@ class _Moves:
         column = np.arange(len(head.skin.mouth)) % mouth.SECTORS
         ring = np.arange(len(head.skin.mouth)) // mouth.SECTORS
         height = np.sin(mouth.angles()[column])
-        around = ramp(height, 0.7, -0.7)
+        around = ramp(height, 0.95, -0.95)
         share = ramp(ring / mouth.RED_RING, 0.0, 1.0)
         lower[head.skin.mouth] += share * (around - lower[head.skin.mouth])
         lower[head.skin.mouth[-1]] = 0.5

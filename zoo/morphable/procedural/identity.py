@@ -29,6 +29,7 @@ class Trait(NamedTuple):
         length: Its correlation with the length of the body.
         sex: With being male.
         weight: With weight.
+        age: With age.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Trait(NamedTuple):
     length: float = 0.0
     sex: float = 0.0
     weight: float = 0.0
+    age: float = 0.0
 
 
 def identity_basis(head: Head) -> tuple[Array, Array]:
@@ -46,7 +48,7 @@ def identity_basis(head: Head) -> tuple[Array, Array]:
     """
     traits = list(_traits(head))
     fields = np.stack([with_lashes(head, trait.field).ravel() for trait in traits], 1)
-    ties = np.array([[trait.length, trait.sex, trait.weight] for trait in traits])
+    ties = np.array([[trait.length, trait.sex, trait.weight, trait.age] for trait in traits])
     own = np.sqrt(np.clip(1.0 - (ties**2).sum(1), 0.05, None))
     covariance = ties @ ties.T + np.diag(own**2)
     mixed = fields @ np.linalg.cholesky(covariance)
@@ -87,10 +89,10 @@ def _whole_face(head: Head) -> Iterator[Trait]:
     zero = np.zeros_like(x)
 
     def trait(
-        name: str, dx: Array, dy: Array, dz: Array, length: float = 0, sex: float = 0, weight: float = 0
+        name: str, dx: Array, dy: Array, dz: Array, length: float = 0, sex: float = 0, weight: float = 0, age: float = 0
     ) -> Trait:
         field = np.stack([dx + zero, dy + zero, dz + zero], -1)
-        return Trait(name, rigid_eyes(head, field), length, sex, weight)
+        return Trait(name, rigid_eyes(head, field), length, sex, weight, age)
 
     below = np.clip(y, -125, 0)
     front = ramp(z, -20, 70)
@@ -123,20 +125,22 @@ def _whole_face(head: Head) -> Iterator[Trait]:
     yield trait("neck width", 0.085 * x * neck, zero, 0.05 * z * neck, 0.1, 0.6, 0.55)
     yield trait("neck tilt", zero, zero, 0.09 * np.clip(y + 105, None, 0))
     throat = bump(ax, y, (0, -122), (36, 18)) * ramp(z, 5, 35)
-    yield trait("double chin", zero, -3.2 * throat, 2.0 * throat, 0, 0, 0.8)
-    yield trait("larynx", zero, zero, 1.4 * bump(ax, y, (0, -146), (8, 9)) * ramp(z, 5, 25), 0, 0.7)
+    yield trait("double chin", zero, -3.2 * throat, 2.0 * throat, 0, 0, 0.7, 0.3)
+    yield trait("larynx", zero, zero, 1.4 * bump(ax, y, (0, -146), (8, 9)) * ramp(z, 5, 25), 0, 0.75)
     # soft fullness of cheeks and jaw
     cheek = bump(ax, y, (46, -50), (17, 22)) * ramp(z, 5, 45)
     yield trait("cheek fullness", side * 2.9 * cheek, zero, 1.9 * cheek, 0, -0.1, 0.8)
     hollow = bump(ax, y, (42, -46), (12, 13)) * ramp(z, 25, 55)
-    yield trait("cheek hollow", -side * 1.3 * hollow, zero, -1.6 * hollow, 0, 0.2, -0.5)
+    yield trait("cheek hollow", -side * 1.3 * hollow, zero, -1.6 * hollow, 0, 0.2, -0.5, 0.3)
     apple = bump(ax, y, (34, -26), (13, 11)) * front
-    yield trait("apple of the cheek", side * 0.5 * apple, zero, 1.7 * apple, 0, -0.3, 0.3)
+    yield trait("apple of the cheek", side * 0.5 * apple, zero, 1.7 * apple, 0, -0.4, 0.3, -0.4)
+    jowl = bump(ax, y, (38, -90), (10, 10)) * front
+    yield trait("jowl", side * 0.5 * jowl, -1.6 * jowl, 1.0 * jowl, 0, 0, 0.4, 0.7)
     bone = bump(ax, y, (58, -18), (17, 13)) * ramp(z, 10, 40)
     yield trait("cheekbone width", side * 2.4 * bone, zero, 0.6 * bone, 0, 0.2)
     yield trait("cheekbone height", zero, 2.2 * bump(ax, y, (50, -22), (16, 12)) * front, zero)
     jaw = bump(z, y, (20, -80), (30, 20)) * ramp(ax, 18, 42)
-    yield trait("jaw width", side * 2.7 * jaw, zero, zero, 0, 0.5, 0.4)
+    yield trait("jaw width", side * 2.5 * jaw, zero, zero, 0, 0.55, 0.4)
     yield trait("jaw angle", zero, -2.6 * bump(z, y, (12, -84), (24, 20)) * ramp(ax, 25, 42), zero, 0.2, 0.4)
     line = ramp(y, -45, -110) * ramp(y, -150, -115) * ramp(z, -10, 60)
     yield trait("jaw taper", -0.06 * x * line, zero, zero, 0, -0.4, -0.2)
@@ -150,10 +154,10 @@ def _features(head: Head) -> Iterator[Trait]:
     front = ramp(z, 45, 70)
 
     def trait(
-        name: str, dx: Array, dy: Array, dz: Array, length: float = 0, sex: float = 0, weight: float = 0
+        name: str, dx: Array, dy: Array, dz: Array, length: float = 0, sex: float = 0, weight: float = 0, age: float = 0
     ) -> Trait:
         field = np.stack([dx + zero, dy + zero, dz + zero], -1)
-        return Trait(name, rigid_eyes(head, field), length, sex, weight)
+        return Trait(name, rigid_eyes(head, field), length, sex, weight, age)
 
     # chin
     chin = bump(ax, y, (0, -104), (18, 12)) * front
@@ -167,10 +171,17 @@ def _features(head: Head) -> Iterator[Trait]:
     yield trait("lip-chin hollow", zero, zero, -1.1 * bump(ax, y, (0, -89), (15, 5)) * front)
     # brow and eyes
     brow = bump(ax, y, (32, 18), (19, 8)) * front
-    yield trait("brow ridge", zero, -0.7 * brow, 1.9 * brow, 0, 0.7)
+    yield trait("brow ridge", zero, -0.7 * brow, 2.0 * brow, 0, 0.75)
     yield trait("glabella", zero, zero, 1.3 * bump(ax, y, (0, 22), (11, 9)) * front, 0, 0.5)
     yield trait(
-        "brow height", zero, 1.9 * window(y, 12, 34, 10) * bump(ax, y, (32, 20), (24, 40)) * front, zero, 0.1, -0.5
+        "brow height",
+        zero,
+        1.9 * window(y, 12, 34, 10) * bump(ax, y, (32, 20), (24, 40)) * front,
+        zero,
+        0.1,
+        -0.6,
+        0,
+        -0.2,
     )
     yield trait("brow slant", zero, 0.9 * (ax - 30) / 14 * window(y, 13, 32, 12) * window(ax, 8, 58, 8) * front, zero)
     socket = bump(ax, y, (32, 0), (26, 20)) * front
@@ -178,13 +189,15 @@ def _features(head: Head) -> Iterator[Trait]:
     yield trait("eye height", zero, 1.4 * socket, zero)
     yield trait("eye depth", zero, zero, 1.5 * socket, 0, -0.3)
     bag = bump(ax, y, (30, -14), (11, 4.5)) * front
-    yield trait("eye bags", zero, -0.2 * bag, 1.1 * bag, 0, 0.1, 0.3)
-    yield trait("tear trough", zero, zero, -1.0 * bump(ax, y, (21, -15), (8, 5), -0.5) * front, 0, 0.1, -0.2)
-    yield trait("upper orbit", zero, zero, 1.3 * bump(ax, y, (30, 13.5), (14, 5)) * front, 0, 0, 0.3)
+    yield trait("eye bags", zero, -0.2 * bag, 1.1 * bag, 0, 0.1, 0.3, 0.5)
+    yield trait("tear trough", zero, zero, -1.0 * bump(ax, y, (21, -15), (8, 5), -0.5) * front, 0, 0.1, -0.2, 0.4)
+    yield trait("upper orbit", zero, zero, 1.3 * bump(ax, y, (30, 13.5), (14, 5)) * front, 0, 0, 0.3, 0.3)
     # nose
     low = bump(ax, y, (0, -40), (17, 11)) * front
     core = np.exp(-((x / 17.0) ** 2)) * front
-    yield trait("nose width", x * 0.085 * window(y, -50, -32, 14) * np.exp(-((x / 28) ** 2)) * front, zero, zero, 0, 0.2)
+    yield trait(
+        "nose width", x * 0.085 * window(y, -50, -32, 14) * np.exp(-((x / 28) ** 2)) * front, zero, zero, 0, 0.2
+    )
     yield trait("nose length", zero, -2.3 * ramp(y, 5, -40) * ramp(y, -60, -47) * core, zero, 0.5, 0.3)
     yield trait("nose protrusion", zero, zero, 2.2 * ramp(y, 5, -38) * ramp(y, -55, -44) * core, 0.3, 0.4)
     bridge = np.exp(-((x / 9.0) ** 2)) * front
@@ -208,8 +221,12 @@ def _features(head: Head) -> Iterator[Trait]:
     yield trait("mouth height", zero, 1.5 * window(y, -82, -60, 14) * np.exp(-((x / 38) ** 2)) * front, zero)
     upper = bump(ax, y, (0, -64), (16, 4)) * front
     lower = bump(ax, y, (0, -76), (15, 4.5)) * front
-    yield trait("upper lip fullness", zero, 1.4 * bump(ax, y, (0, -61), (17, 5)) * front, 0.9 * upper, 0, -0.3)
-    yield trait("lower lip fullness", zero, -1.4 * bump(ax, y, (0, -81), (16, 5)) * front, 1.0 * lower, 0, -0.3)
+    yield trait(
+        "upper lip fullness", zero, 1.4 * bump(ax, y, (0, -61), (17, 5)) * front, 0.9 * upper, 0, -0.45, 0, -0.5
+    )
+    yield trait(
+        "lower lip fullness", zero, -1.4 * bump(ax, y, (0, -81), (16, 5)) * front, 1.0 * lower, 0, -0.4, 0, -0.4
+    )
     yield trait("lips forward", zero, zero, 1.5 * bump(ax, y, (0, -70), (20, 10)) * front)
     bow = bump(ax, y, (0, -61), (4, 4)) - bump(ax, y, (7, -61), (4, 4))
     yield trait("cupid's bow", zero, -0.6 * bow * front, zero)
@@ -220,11 +237,11 @@ def _features(head: Head) -> Iterator[Trait]:
     fold = ax - (20.0 + 0.42 * (-44.0 - y))
     valley = np.exp(-0.5 * (fold / 3.2) ** 2) * window(y, -66, -46, 9) * front
     ridge = np.exp(-0.5 * ((fold - 6) / 5) ** 2) * window(y, -66, -44, 10) * front
-    yield trait("nasolabial fold", zero, zero, -0.9 * valley + 0.7 * ridge, 0, 0.2, 0.4)
+    yield trait("nasolabial fold", zero, zero, -0.9 * valley + 0.7 * ridge, 0, 0.1, 0.3, 0.6)
     # ears
     ears = bump(z, y, (-10, -18), (17, 27)) * ramp(ax, 60, 74)
     yield trait("ear stand", side * 2.3 * ears * ramp(z, 4, -22), zero, zero, 0, 0.2)
-    yield trait("ear size", zero, 0.07 * (y + 20) * ears, 0.06 * (z + 2) * ears, 0.3, 0.4)
+    yield trait("ear size", zero, 0.07 * (y + 20) * ears, 0.06 * (z + 2) * ears, 0.3, 0.4, 0, 0.3)
     yield trait("ear height", zero, 2.2 * bump(z, y, (-8, -20), (22, 34)) * ramp(ax, 50, 66), zero)
     yield trait("ear tilt", zero, -0.05 * (z + 8) * ears, 0.06 * (y + 20) * ears)
     yield trait("lobe", zero, -2.0 * bump(z, y, (-4, -46), (7, 6)) * ramp(ax, 60, 70), zero, 0, 0.2)
@@ -257,7 +274,7 @@ def _lids(head: Head) -> Iterator[Trait]:
 
     yield lids("lid aperture", eye.eyelids(head.skin.surface, replace(eye.OPEN, upper=eye.OPEN.upper + 0.55)), -0.3)
     yield lids("lower lid", eye.eyelids(head.skin.surface, replace(eye.OPEN, lower=eye.OPEN.lower - 0.4)))
-    yield lids("lid fold", eye.eyelids(head.skin.surface, replace(eye.OPEN, fold=1.35)))
+    yield lids("lid fold", eye.eyelids(head.skin.surface, replace(eye.OPEN, fold=1.5)))
     p = head.points
     size, slant, width = (np.zeros_like(p) for _ in range(3))
     ring = np.minimum(np.arange(eye.RINGS * eye.SECTORS + 1) // eye.SECTORS, eye.RINGS)
@@ -268,7 +285,7 @@ def _lids(head: Head) -> Iterator[Trait]:
         size[ids] = 0.03 * offset * follow
         size[head.part == part] = 0.03 * (p[head.part == part] - centre)
         turned = np.stack([-offset[:, 1], offset[:, 0], 0 * offset[:, 0]], -1)
-        slant[ids] = 0.035 * side * turned * follow
+        slant[ids] = 0.042 * side * turned * follow
         width[ids, 0] = 0.035 * offset[:, 0] * follow[:, 0] * ramp(np.abs(offset[:, 0]), 6, 14)
     yield Trait("eye size", size, 0.3)
     yield Trait("eye slant", slant, 0.0, -0.2)

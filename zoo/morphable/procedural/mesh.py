@@ -43,6 +43,7 @@ class Head:
         brow: (V,) 0 to 1, how much a vertex belongs to a brow.
         hair: (V,) 0 to 1, how much a vertex belongs to the hair.
         bare: (V,3) the points before hair was put on.
+        nostril: (V,) 0 to 1, how deep a vertex lies in a nostril.
         lashes: Vertex ids of the left and the right eye's strips, ordered as ``lash.lashes``.
     """
 
@@ -57,6 +58,7 @@ class Head:
     brow: Array
     hair: Array
     bare: Array
+    nostril: Array
     lashes: tuple[Index, Index]
 
 
@@ -114,6 +116,7 @@ def build_head() -> Head:
         brow,
         hair,
         whole,
+        np.concatenate([skin.nostril, np.zeros(len(whole) - len(skin.points))]),
         (np.flatnonzero(np.isin(part_ids, (6, 7))), np.flatnonzero(np.isin(part_ids, (8, 9)))),
     )
 

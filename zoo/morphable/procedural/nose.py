@@ -19,11 +19,11 @@ Array = NDArray[np.float64]
 SOURCE = np.array([0.0, -31.0, 72.0])
 """The point behind the nose that its lower half is seen from; the upper half is seen from the line above it."""
 
-NOSTRIL = np.array([7.4, -46.5, 110.5])
+NOSTRIL = np.array([7.3, -46.5, 110.8])
 """The middle of the left nostril's opening."""
 
 _RIDGE = PchipInterpolator([-60, -35, -28, -18, -5, 5, 14, 24], [116.0, 122.8, 120.6, 114.8, 107.4, 102.6, 101.0, 96.0])
-_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [6.4, 6.2, 6.0, 5.6, 5.6, 8.5, 14.0])
+_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [7.2, 7.0, 6.6, 5.8, 5.6, 8.5, 14.0])
 
 
 def raise_nose(points: Array, surface: HeightMap) -> Array:
@@ -63,12 +63,21 @@ def _pierce(points: Array) -> Array:
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     ahead = z - NOSTRIL[2]
     across = x - NOSTRIL[0] + 0.34 * ahead
-    far = np.hypot(across / (3.5 - 0.14 * ahead), ahead / 6.0)
-    hole = ramp(far, 1.1, 0.5) * ramp(y, -39.5, -42.5) * ramp(y, -53.0, -49.5)
+    far = np.hypot(across / (3.5 - 0.14 * ahead), ahead / 6.6)
+    hole = ramp(far, 1.08, 0.62) * ramp(y, -39.5, -42.5) * ramp(y, -53.0, -49.5)
     pushed = points.copy()
     pushed[:, 1] += 6.0 * hole
     pushed[:, 2] -= 3.0 * hole
     return pushed
+
+
+def nostril_weight(points: Array, surface: HeightMap) -> Array:
+    """How deep points lie in a nostril, 0 outside to 1 at its end: (N,) for (N,3) points of the pierced nose."""
+    x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
+    near = (x > 2.0) & (x < 14.0) & (y > -50.0) & (y < -36.0) & (z > 98.0) & (z < 120.0)
+    weight = np.zeros(len(points))
+    weight[near] = ramp(solid(points[near], surface), 0.2, 1.4)
+    return weight
 
 
 def solid(points: Array, surface: HeightMap) -> Array:
@@ -83,10 +92,10 @@ def solid(points: Array, surface: HeightMap) -> Array:
     bridge -= 9.0 * ramp(y, -34, -47) + 6.0 * ramp(y, 16, 30)
     bridge -= 16.0 * ramp(x - np.interp(y, [-34.0, 0.0], [3.0, 0.0]), 6, 26)
     tip = _ellipsoid(x, y, z, (1.6, -34.8, 115.4), (8.4, 8.4, 13.2))
-    wing = _ellipsoid(x, y, z, (10.9, -40.6, 106.2), (6.4, 6.6, 10.8))
+    wing = _ellipsoid(x, y, z, (10.6, -40.6, 106.4), (6.2, 6.8, 11.0))
     column = _ellipsoid(x, y, z, (0.0, -40.9, 110.0), (3.2, 5.6, 13.0))
     nose = smooth_max(bridge, tip, 5.0)
-    nose = smooth_max(nose, wing, 3.4)
+    nose = smooth_max(nose, wing, 4.6)
     nose = smooth_max(nose, column, 2.5)
     whole = smooth_max(face, nose, 3.2 + 5.5 * ramp(y, -34, -12))
     return whole

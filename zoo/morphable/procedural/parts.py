@@ -16,7 +16,11 @@ _EYE_SECTORS = 28
 # Angles from the gaze of the eyeball's rings, degrees: pupil, its edge, iris, its edge, white.
 _EYE_RINGS = np.array([4.5, 8.2, 9.6, 15.0, 21.0, 27.8, 30.5, 34.5, 42.0, 55.0, 75.0, 100.0, 140.0])
 PUPIL_RINGS, IRIS_RINGS = 2, 6
-_TEETH, _COLUMNS = 14, 4
+_COLUMNS = 4
+_WIDTHS = np.array([8.5, 6.6, 7.7, 7.1, 6.9, 10.0, 9.5])
+"""Of the teeth of one half of the upper row, from the middle outwards, millimetres."""
+_LIFTS = np.array([0.0, 0.7, 0.1, 0.8, 0.9, 1.2, 1.4])
+"""How much shorter than the first one they are."""
 _ARCH_HALF = 23.0
 
 
@@ -59,9 +63,16 @@ def teeth(upper: bool, line_depth: float, line_height: float) -> Part:
         line_depth: z of the line between the lips, in the middle.
         line_height: y of that line.
     """
-    columns = _TEETH * _COLUMNS + 1
-    share = np.linspace(-1.0, 1.0, columns)
+    columns = 2 * len(_WIDTHS) * _COLUMNS + 1
+    # in the lower row the four in the middle are about as wide as each other
+    widths = _WIDTHS if upper else np.concatenate([[5.6, 6.1, 7.0], _WIDTHS[3:]])
+    ends = np.concatenate([[0.0], np.cumsum(widths)]) / widths.sum()
+    half_share = np.interp(np.arange(columns // 2 + 1) / _COLUMNS, np.arange(len(ends)), ends)
+    share = np.concatenate([-half_share[:0:-1], half_share])
     gap = (np.arange(columns) % _COLUMNS) == 0
+    tooth = np.minimum(np.abs(np.arange(columns) - columns // 2) // _COLUMNS, len(_WIDTHS) - 1).astype(np.int64)
+    shorter = _LIFTS[tooth] * (1.0 if upper else 0.4)
+    pointed = (tooth == 2) & (np.arange(columns) % _COLUMNS == 2)
     half = _ARCH_HALF if upper else _ARCH_HALF - 1.5
     along = np.sin(share * 1.25) / np.sin(1.25)
     x = half * along
@@ -76,8 +87,8 @@ def teeth(upper: bool, line_depth: float, line_height: float) -> Part:
     rings, zones = [], []
     for height, depth, zone in section:
         crown = zone < 1.0
-        notch = np.where(gap & crown, 0.75 if depth < 2 else 0.2, 0.0)
-        lift = np.where(gap & (height < 0.5), 0.8, 0.0) + (0.5 * np.abs(share) if height < 0.5 else 0.0)
+        notch = np.where(gap & crown, 0.5 if depth < 2 else 0.2, 0.0)
+        lift = np.where(gap, 0.7, 0.0) + shorter - 0.6 * pointed if height < 1.0 else np.zeros(columns)
         scallop = np.where(gap, -1.0, 0.4) * (1.0 if 7.0 < height < 9.0 else 0.0)
         away = -(depth + notch)
         rings.append(

@@ -15,7 +15,7 @@ from scipy.spatial import ConvexHull, cKDTree
 from zoo.morphable.procedural import ear, eye, mouth
 from zoo.morphable.procedural.blend import bump, ramp, window
 from zoo.morphable.procedural.heightmap import HeightMap
-from zoo.morphable.procedural.nose import raise_nose
+from zoo.morphable.procedural.nose import nostril_weight, raise_nose
 from zoo.morphable.procedural.relief import relief
 from zoo.morphable.procedural.skull import LAST, sphere_chart
 
@@ -40,6 +40,7 @@ class Skin:
         mouth: The same for ``mouth.lips``.
         ears: The same for ``ear.pinna``, left and right.
         surface: Depth of the face without lids.
+        nostril: (V,) 0 to 1, how deep a vertex lies in a nostril.
     """
 
     points: Array
@@ -50,6 +51,7 @@ class Skin:
     mouth: Index
     ears: tuple[Index, Index]
     surface: HeightMap
+    nostril: Array
 
 
 def build_skin() -> Skin:
@@ -132,6 +134,7 @@ def build_skin() -> Skin:
         patches[2],
         (patches[3], patches[4]),
         surface,
+        nostril_weight(points, bare),
     )
 
 
