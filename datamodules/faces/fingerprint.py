@@ -19,6 +19,7 @@ _SOURCES = (
     "datamodules/faces/worn",
     "datamodules/sampling",
     "zoo/render",
+    "zoo/morphable/canonical.py",
     "zoo/faces/framing.py",
     "zoo/imaging/colour.py",
 )

@@ -64,6 +64,7 @@ class ProceduralFaces(ZooDataModule):
         effects: What is in the picture but not in the truth, by name (``datamodules.faces.effects.EFFECTS``): shadows,
             highlights, and what camera and file make of them. By default all.
         worn: How often people wear what: hair, hats, glasses, clothes, hands and masks before the face.
+        detail: Freckles, pores, stubble and strands of hair in the albedo, drawn for each person.
         pictures_per_person: How many pictures in a row show the same person.
 
     Raises:
@@ -90,6 +91,7 @@ class ProceduralFaces(ZooDataModule):
         occluders: float = 0.3,
         effects: Sequence[str] = EFFECTS,
         worn: WornRange = _WORN,
+        detail: bool = True,
         pictures_per_person: int = 1,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
@@ -114,6 +116,7 @@ class ProceduralFaces(ZooDataModule):
             "occluders": occluders,
             "effects": list(check_effects(effects)),
             "worn": asdict(worn),
+            "detail": detail,
             "people": pictures_per_person,
         }
         self._renderer_options: dict[str, Any] = {**self.recipe, "pose": pose, "camera": camera, "worn": worn}

@@ -23,7 +23,7 @@ _EYE = ("sclera", "iris", "pupil")
 _MEANS = {name: (name,) for name in (*_SKIN, *_EYE, "mouth", "eye_socket", "gums", "teeth", "tongue")} | {
     "gums": ("gums", "mouth"),
     "tears": ("sclera",),
-    "lashes": ("pupil",),
+    "lashes": ("lashes",),
 }
 """Which of the template's parts give their mean colour to a target's part that is not matched point by point."""
 _FEW = 8
