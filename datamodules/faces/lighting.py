@@ -80,7 +80,7 @@ def _unseen(
     points = rays * maps["depth"] * millimetres
     unseen = torch.zeros_like(maps["depth"])
     if "shadows" in effects:
-        width = 4 + 60 * light.softness[:, 0]
+        width = 2 + 30 * light.softness[:, 0]
         unseen = cast_shadow(placed.vertices * millimetres, middle, points, maps["normal"], frame, width)
         unseen = unseen * _numbers(draws.between("shadow", 0.6, 1.0), unseen)
     rows = np.flatnonzero(draws.chance("dappled", 0.08)) if "dapples" in effects else np.empty(0, int)

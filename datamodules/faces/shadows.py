@@ -62,7 +62,7 @@ def cast_shadow(
 
     width = width.clamp_min(cell).view(-1, 1, 1, 1)
     cosine = torch.einsum("bi,bihw->bhw", frame[:, 2], normal)[:, None]
-    lift = 2 + (width + cell) * (1 - cosine**2).clamp_min(0).sqrt()
+    lift = 1.5 + (0.6 * width + 0.5 * cell) * (1 - cosine**2).clamp_min(0).sqrt()
     lifted = points - middle[..., None, None] + normal * lift
     place = torch.einsum("bji,bihw->bjhw", frame, lifted)
     angle = torch.arange(_TAPS, device=points.device) * (math.pi * (3 - math.sqrt(5)))
@@ -73,11 +73,11 @@ def cast_shadow(
         heights, grid.reshape(batch, _TAPS * rows, columns, 2), align_corners=False, padding_mode="border"
     )
     above = found.view(batch, _TAPS, rows, columns) - place[:, 2:]
-    return ((above - 2) / 4).clamp_(0, 1).mean(1, keepdim=True)
+    return ((above - 1) / 3).clamp_(0, 1).mean(1, keepdim=True)
 
 
 def _height_map(seen: Tensor, cell: float) -> Tensor:
-    """Greatest height of the vertices in each cell, ``(B,1,_CELLS,_CELLS)``; empty cells get their neighbours'."""
+    """Greatest height of the vertices in each cell, ``(B,1,_CELLS,_CELLS)``, closed over single cells."""
     batch = len(seen)
     index = ((seen[..., :2] + _REACH) / cell).floor().long()
     inside = ((index >= 0) & (index < _CELLS)).all(-1)
@@ -85,8 +85,8 @@ def _height_map(seen: Tensor, cell: float) -> Tensor:
     heights = seen.new_full((batch, _CELLS**2 + 1), _NOTHING)
     heights.scatter_reduce_(1, flat, seen[..., 2], "amax")
     heights = heights[:, :-1].view(batch, 1, _CELLS, _CELLS)
-    for _ in range(2):
-        heights = torch.where(heights > _NOTHING, heights, F.max_pool2d(heights, 3, 1, 1))
+    # cells between the vertices of a near surface are empty or show a far one: a closing fills them
+    heights = -F.max_pool2d(-F.max_pool2d(heights, 3, 1, 1), 3, 1, 1)
     # what is still empty lies far below everything, but not so far that it drowns its neighbours in the interpolation
     return heights.clamp_min(-_REACH)
 

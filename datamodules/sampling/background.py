@@ -1,4 +1,4 @@
-"""What stands behind a face: gradients, clouds, stripes, blobs and blurred panels, and nobody's picture."""
+"""What stands behind a face: gradients, clouds, scenery, blobs and blurred panels, and nobody's picture."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from datamodules.sampling.draws import Draws
+from datamodules.sampling.scenery import lay_scenery
 
 __all__ = ["clouds", "draw_background", "pixel_grid"]
 
@@ -59,6 +60,7 @@ def draw_background(draws: Draws, size: int, device: torch.device | str = "cpu")
     edge = _tensor(np.exp(draws.between("cloud edge", 0, 3)), device)[:, None, None, None]
     picture = torch.lerp(picture, palette[:, 2], torch.sigmoid((texture[:, :1] - 0.5) * 6 * edge) * opacity[:, 0])
     picture = torch.lerp(picture, palette[:, 3], _stripes(draws, x, y) * opacity[:, 1])
+    lay_scenery(draws, picture, x, y)
     _blobs(draws, picture, x, y)
     _panels(draws, picture, x, y)
     grain = _tensor(draws.between("grain", 0, 0.5), device)[:, None, None, None]
@@ -69,7 +71,7 @@ def draw_background(draws: Draws, size: int, device: torch.device | str = "cpu")
 def _palette(draws: Draws, colours: int) -> np.ndarray:
     """Colours that go together: one brightness and hue a picture, and departures from it. ``(B, colours, 3)``."""
     base = draws.between("brightness", 0.05, 0.9)[:, None, None]
-    hue = 0.08 * draws.normal("hue", 1, 3, limit=2)
+    hue = 0.06 * draws.normal("hue", 1, 3, limit=2)
     value = 0.22 * draws.normal("palette value", colours, 1, limit=2)
     own = 0.08 * draws.normal("palette", colours, 3, limit=2)
     return np.clip(base + hue + value + own, 0.01, 0.99)
@@ -89,7 +91,7 @@ def _blobs(draws: Draws, picture: Tensor, x: Tensor, y: Tensor) -> None:
     radius = np.exp(draws.between("blob radius", -2.8, -0.8, _BLOBS))
     softness = draws.between("blob softness", 0.05, 0.8, _BLOBS)
     colour = draws.between("blob colour", 0.05, 1.0, _BLOBS, 3)
-    there, opacity = draws.chance("blob", 0.3, _BLOBS), draws.between("blob opacity", 0.3, 1, _BLOBS)
+    there, opacity = draws.chance("blob", 0.2, _BLOBS), draws.between("blob opacity", 0.3, 1, _BLOBS)
     for i in range(_BLOBS):
         rows = np.flatnonzero(there[:, i])
         cx, cy, r, soft, strength = _planes(
@@ -106,7 +108,7 @@ def _panels(draws: Draws, picture: Tensor, x: Tensor, y: Tensor) -> None:
     angle = draws.chance("panel is turned", 0.3, _PANELS) * draws.between("panel angle", -0.8, 0.8, _PANELS)
     blur = np.exp(draws.between("panel blur", -4.5, -1.8, _PANELS))
     colour = np.clip(_palette(draws, _PANELS) + 0.1 * draws.normal("panel colour", _PANELS, 3, limit=2), 0, 1)
-    there, opacity = draws.chance("panel", 0.45, _PANELS), draws.between("panel opacity", 0.4, 1, _PANELS)
+    there, opacity = draws.chance("panel", 0.3, _PANELS), draws.between("panel opacity", 0.4, 1, _PANELS)
     for i in range(_PANELS):
         rows = np.flatnonzero(there[:, i])
         turn = angle[rows, i]
