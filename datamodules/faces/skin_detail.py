@@ -123,9 +123,9 @@ def _logarithm(person: Draws, person_of: Tensor, size: Tensor, place: Tensor, co
     sunny = 0.2 + 0.8 * torch.exp(-(((place[1] + 22) / 26) ** 2) - (place[0] / 60) ** 2)
     brown = bare * sunny * 0.75 * ((freckles - 0.6) / 0.4).clamp_min(0) * dots
     brown = brown + bare * 1.6 * (lone - 1.0 + 0.6 * moles).clamp_min(0)
-    blood = bare * (0.02 + 0.035 * blotch) * broad
+    blood = bare * (0.012 + 0.02 * blotch) * broad
     grey = bare * (0.02 + 0.05 * pores) * fine
-    grey = grey + skin * beard * 0.17 * ((stubble - 0.5) / 0.5).clamp_min(0) * (fine + strands)
+    grey = grey + skin * beard * 0.14 * ((stubble - 0.5) / 0.5).clamp_min(0) * (1.3 * fine + 0.4 * strands)
     grey = grey + skin * (brow * (0.15 + 0.2 * brows) + scalp * (0.12 + 0.2 * hair)) * strands
     tints = place.new_tensor([_FRECKLE, _BLUSH])
     return (grey + tints[0][:, None] * brown + tints[1][:, None] * blood).clamp(-1.5, 0.6)
