@@ -12,7 +12,7 @@ from datamodules.faces import FaceRenderer
 from datamodules.faces.worn import Worn, WornRange
 from datamodules.faces.worn.worn import LABELS
 from datamodules.sampling.camera import CameraRange
-from datamodules.sampling.coefficients import draw_expression, draw_identity
+from datamodules.sampling.coefficients import draw_expression, draw_identity, draw_texture
 from datamodules.sampling.draws import Draws
 from datamodules.sampling.pose import PoseRange
 from zoo.contract import IGNORE
@@ -148,6 +148,21 @@ def test_hair_has_the_label_of_hair_where_the_model_has_one(model: MorphableMode
         hair = batch["segmentation"] == 1 + model.label_names.index("hair")
         assert hair.float().mean() > 0.02
     assert (batch["segmentation"] != IGNORE).float().mean() > 0.5
+
+
+def test_painted_hair_takes_the_colour_of_the_worn(model: MorphableModel) -> None:
+    """The crown of the head has the hue of the hair over it; the face keeps its own colours."""
+    draws = Draws(1, "train", range(COUNT))
+    head = model(draw_identity(draws, model), None, draw_texture(draws, model))
+    wear = Worn(model, WornRange(hair=1, hats=0, glasses=0, hands=0, clothes=0, masks=0))
+    mesh = wear(draws, draws, head, head["albedo"])
+    crown = model.mean[:, 1] * model.metres_per_unit > (model.mean[:, 1] * model.metres_per_unit).max() - 0.01
+    dyed = (head["albedo"] + mesh.repaint)[:, crown].mean(1)
+    worn = part(mesh.albedo, wear.labels, "hair")[:, : 10 * 64].mean(1)
+    before = (head["albedo"][:, crown].mean(1) - worn).abs().mean()
+    assert (dyed - worn).abs().mean() < 0.6 * before
+    tip = model.data.landmark_indices[30]
+    assert mesh.repaint[:, tip].abs().max() == 0
 
 
 def test_a_share_must_be_a_share() -> None:

@@ -33,8 +33,8 @@ _LEAVES = np.array([(0, 0), (60, 4), (110, 4), (140, -8), (180, -12)])
 
 # Hair from black over brown to blond; then grey, red and dyed.
 _NATURAL = np.array(
-    [[0.010, 0.009, 0.008], [0.024, 0.016, 0.012], [0.050, 0.030, 0.019], [0.10, 0.060, 0.034], [0.20, 0.135, 0.075],
-     [0.36, 0.27, 0.16]]
+    [[0.010, 0.009, 0.008], [0.022, 0.015, 0.011], [0.045, 0.027, 0.017], [0.085, 0.052, 0.030], [0.17, 0.112, 0.060],
+     [0.33, 0.24, 0.14]]
 )  # fmt: skip
 _RED = np.array([0.17, 0.055, 0.022])
 _GREY = np.array([0.33, 0.32, 0.31])
@@ -53,15 +53,15 @@ def hair_colour(person: Draws, painted: Tensor) -> Tensor:
     u = person.uniform("worn hair colour", 8)
     # paint on skin is fairer than hair, which shows its own shadows; dark brows seldom go with fair hair
     luminance = painted.double().cpu().numpy() @ [0.2126, 0.7152, 0.0722]
-    shade = np.clip(2.6 + 1.15 * np.log(luminance / 0.045) + 1.1 * (u[:, 0] + u[:, 1] - 1), 0, 5)
+    shade = np.clip(2.25 + 1.25 * np.log(luminance / 0.045) + (u[:, 0] + u[:, 1] - 1), 0, 5)
     colour = np.stack([np.interp(shade, np.arange(6), _NATURAL[:, c]) for c in range(3)], -1)
     kind = u[:, 2, None]
     red = _RED * np.exp(0.8 * (u[:, 3, None] - 0.5))
-    dyed = 0.02 + 0.45 * u[:, 5:8] ** 2
-    grey = _GREY * (0.55 + 0.9 * u[:, 4, None])
+    dyed = 0.02 + 0.4 * u[:, 5:8] ** 2
+    grey = _GREY * (0.45 + 0.75 * u[:, 4, None])
     share = 0.4 + 0.6 * u[:, 3, None]
     colour = np.where(kind < 0.13, colour + share * (grey - colour), colour)
-    colour = np.where((kind >= 0.13) & (kind < 0.18), red, colour)
+    colour = np.where((kind >= 0.13) & (kind < 0.18) & (luminance[:, None] > 0.03), red, colour)
     colour = np.where((kind >= 0.18) & (kind < 0.205), dyed, colour)
     return torch.from_numpy(colour).to(painted)
 
@@ -90,7 +90,9 @@ class _Style:
         self.waviness = np.where(draw(0, 1) > 0.45, draw(0.5, 6), 0.3)
         self.curls = np.where(self.afro, draw(2, 4), np.where(draw(0, 1) > 0.7, draw(1, 3.5), draw(0, 0.8)))
         # hairline: all of it higher or lower, the temples receding, thin on top
-        self.hairline = np.interp(self.away, *_HAIRLINE.T) + draw(-4, 6) * (self.away < 60)
+        self.hairline = np.interp(self.away, *_HAIRLINE.T) + draw(-4, 8) * (self.away < 60)
+        shape = draw(-5, 5) * np.cos(np.radians(self.away) * draw(3, 7)) + draw(0, 5) * np.cos(self.signed * 0.9)
+        self.hairline = self.hairline + shape * (self.away < 55)
         recedes = np.where((draw(0, 1) > 0.75) & ~self.long, draw(0.2, 1), 0)
         self.recedes = recedes
         temples, middle = np.exp(-(((self.away - 34) / 17) ** 2)), np.exp(-((self.away / 22) ** 2))
@@ -118,7 +120,7 @@ class _Style:
         self.parting = np.where(draw(0, 1) > 0.45, draw(-38, 38), 1000.0)
         self.groove = draw(0.3, 0.75)
         self.sweep = draw(-0.25, 0.25)
-        self.strands = draw(0.12, 0.4)
+        self.strands = draw(0.3, 0.7)
         self.lift = draw(0.0, 1.0)
 
 
@@ -209,7 +211,7 @@ def hair_points(site: Site, person: Draws, pressed: Tensor, shown: Tensor) -> tu
     points = torch.cat((cap, low, root), 1)
     points = torch.where(shown[:, None, None, None], points, points.new_tensor([0.0, 20.0, 0.0]))
 
-    shade = 1 + put(style.strands)[:, None] * 2 * (strand - 0.5) + 0.25 * (rough - 0.5)
+    shade = 1 + put(style.strands)[:, None] * 2 * (strand - 0.5) + 0.4 * (rough - 0.5)
     dim = torch.ones(_RINGS, 1, device=end.device)
     dim[_CAP + _FALL :] = 0.45  # the inside lies in its own shadow
     albedo = hair_colour(person, site.hair)[:, None, None] * (shade * dim).clamp(0.2, 2)[..., None]

@@ -89,6 +89,7 @@ class Hats:
         top = smoothstep(height, 45.0, 110.0)
         thick = thick + each(4 + 22 * u[:, 5] ** 2, 6 + 10 * u[:, 5], 0.0, 2.0) * top
         cuff = smoothstep(share, 0.68, 0.74) * each(3.5 * (u[:, 6] > 0.3), 0.0, 0.0, 0.0)
+        thick = thick + each(0, 0, 0, 1) * 1.2 * site.ears_at(polar)
         folds = (rough[:, :_CROWN] - 0.5) * each(2.0, 0.6, 0.8, 1.5)
         radius = skin + thick + cuff + folds * (share > 0.05)
         crown = site.points(radius, polar)
@@ -140,7 +141,7 @@ class Hats:
         """A headscarf's cloth: it frames the face, closes under the chin, and lies on the shoulders."""
         site, last = self.site, crown[:, -1:]
         away = self._put(self._away)
-        falls = smoothstep(away, 50.0, 62.0)
+        falls = smoothstep(away, 46.0, 54.0)
         chin = site.landmarks[:, 8, 1][:, None]
         bottom = chin - 95 - 40 * self._put(self._u[:, 10])[:, None]
         start = last[:, 0, :, 1]
@@ -150,15 +151,16 @@ class Hats:
         for step in range(1, _LOW + 1):
             height = start + (bottom - start) * (step / _LOW) ** 0.9
             polar = site.polar_of(height)
-            skin = site.at(polar[:, None])[:, 0] * polar.sin()
+            polar = polar[:, None]
+            skin = ((site.at(polar) + 1.2 * site.ears_at(polar)) * polar.sin())[:, 0]
             closed = smoothstep(height - chin, 38.0, -12.0)
-            turned = np.pi - (np.pi - torch.deg2rad(away)) * (1 + closed * 58.0 / 122.0)
+            turned = np.pi - (np.pi - torch.deg2rad(away)) * (1 + closed * 68.0 / 112.0)
             turned = turned.clamp_min(0) * side
             tucked = smoothstep(away, 50.0, 72.0)
             # from the width of the head to a wrap around the neck, and out over the shoulders
-            wrap = 66 + 9 * smoothstep(height - chin, -20.0, -95.0) * (1 + 5 * turned.sin().abs() ** 2)
+            wrap = 66 + smoothstep(height - chin, -20.0, -95.0) * (32 + 26 * turned.sin().abs() ** 2)
             loose = wide + (wrap - wide) * smoothstep(height - chin, 70.0, -35.0)
-            loose = torch.maximum(loose, skin.clamp(max=95.0) + 4)
+            loose = torch.maximum(loose, skin.clamp(max=104.0) + 4)
             flat = torch.lerp(skin - 1, loose, torch.maximum(tucked, closed))
             point = torch.stack((flat * turned.sin(), height, flat * turned.cos()), -1)
             rings.append(torch.lerp(last[:, 0], point, falls[..., None]))
@@ -166,9 +168,9 @@ class Hats:
 
     def _colours(self, rough: Tensor, each: _Each) -> Tensor:
         u = self._u
-        colours = 0.015 + 0.6 * u[:, 12:18].reshape(-1, 2, 3) ** 1.8
+        colours = 0.012 + 0.5 * u[:, 12:18].reshape(-1, 2, 3) ** 2
         grey = colours.mean(-1, keepdims=True)
-        colours = grey + (0.2 + 0.8 * u[:, 18, None, None]) * (colours - grey)
+        colours = grey + (0.15 + 0.7 * u[:, 18, None, None] ** 2) * (colours - grey)
         base, other = (self._put(c)[:, None, None] for c in colours.swapaxes(0, 1))
         ring = torch.arange(_RINGS, device=rough.device)[:, None] + 0 * rough
         stripes = ((ring % 3 == 1) & (each(*(4 * [u[:, 19]])) < 0.25)).float()

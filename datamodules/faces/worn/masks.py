@@ -68,8 +68,8 @@ def mask_points(site: Site, draws: Draws, share: float) -> tuple[Tensor, Tensor]
     # cloth spans what is hollow, more so in the middle of the mask
     spanned = F.max_pool2d(radius[:, None], (3, 5), stride=1, padding=(1, 2))
     spanned = F.avg_pool2d(spanned, (3, 5), stride=1, padding=(1, 2), count_include_pad=False)[:, 0]
-    inner = (1 - (2 * share_down - 1) ** 4) * (1 - aside**4)
-    radius = torch.maximum(radius, torch.lerp(radius, spanned, inner)) + 1.5 + 4 * inner
+    inner = (1 - (2 * share_down - 1) ** 6) * (1 - aside**4)
+    radius = torch.maximum(radius, torch.lerp(radius, spanned, inner)) + 1.5 + 5 * inner
     # the tip of the nose is narrower than the directions in which the skin is known
     tip = (site.landmarks[:, 30] - site.landmarks.new_tensor([0.0, 20.0, 0.0]))[:, None, None]
     near = torch.exp(-(((height - tip[..., 1] - 20) / 16) ** 2) - (4.5 * aside) ** 2)

@@ -14,7 +14,7 @@ from torch import Tensor
 from datamodules.faces.worn.surfaces import azimuths
 from zoo.morphable import MorphableModel
 
-__all__ = ["SECTORS", "Fitting", "Site"]
+__all__ = ["NECK_DEPTH", "NECK_HEIGHTS", "SECTORS", "Fitting", "Site"]
 
 Array = NDArray[Any]
 
@@ -23,6 +23,8 @@ _LEVELS = 27
 _LOWEST = np.radians(152.0)
 _EYES_DEPTH, _CENTRE_HEIGHT = 84.0, 20.0
 _NEIGHBOURS = 6
+NECK_HEIGHTS = np.arange(-245.0, -119.0, 7.0)
+NECK_DEPTH = -15.0
 _LANDMARKS = (36, 39, 42, 45)
 
 
@@ -33,6 +35,8 @@ class Site:
     Args:
         radius: (B, levels, sectors) distance of the skin from the middle of the skull, ears left out.
         ears: (levels, sectors) how far ears stand out over that.
+        neck: (B,N,SECTORS // 2) distance of neck and shoulders from the axis x = 0, z = ``NECK_DEPTH`` at each of
+            ``NECK_HEIGHTS``; 0 where the head has ended.
         landmarks: (B,68,3).
         skin: (B,3) linear colour of the neck and cheeks.
         hair: (B,3) linear colour of scalp or brows.
@@ -40,6 +44,7 @@ class Site:
 
     radius: Tensor
     ears: Tensor
+    neck: Tensor
     landmarks: Tensor
     skin: Tensor
     hair: Tensor
@@ -116,7 +121,13 @@ class Fitting:
         )
         self._weights = torch.from_numpy(weights).float().to(device)
         self._ears = torch.from_numpy(ears).float().to(device)
-        self._scalp = self._colour_ids(model, place, ("hair",), ("brows",))
+        vertices, weights = _neck_directions(place, skin)
+        self._neck_ids = torch.from_numpy(vertices).to(device)
+        self._neck_weights = torch.from_numpy(weights).float().to(device)
+        self._scalp = _painted_hair(model, place, skin)
+        away_from_face = (place[:, 2] < 62) | (place[:, 1] > 45)
+        hairy = skin & (place[:, 1] > -75) & away_from_face & ((place[:, 1] > -5) | (place[:, 2] < 30))
+        self._hairy = torch.from_numpy(np.flatnonzero(hairy)).to(device)
         self._cheeks = np.flatnonzero(skin & (place[:, 1] < -60) & (np.abs(place[:, 0]) > 25) & (place[:, 2] > -10))
 
     def __call__(self, head: dict[str, Tensor], albedo: Tensor) -> Site:
@@ -132,13 +143,28 @@ class Fitting:
         offset[..., 1] -= _CENTRE_HEIGHT
         distance = (offset * offset).sum(-1).sqrt()
         radius = (distance[:, self._ids] * self._weights).sum(-1)
+        around = head["vertices"][:, self._neck_ids] * self.millimetres - origin[:, None, None]
+        across = torch.hypot(around[..., 0], around[..., 2] - NECK_DEPTH)
+        neck = (across * self._neck_weights).sum(-1).unflatten(1, (len(NECK_HEIGHTS), -1))
         skin = albedo[:, self._cheeks].mean(1)
         hair = albedo[:, self._scalp].mean(1)
-        return Site(radius.unflatten(1, (_LEVELS, SECTORS)), self._ears, marks - origin[:, None], skin, hair)
+        radius = radius.unflatten(1, (_LEVELS, SECTORS))
+        return Site(radius, self._ears, neck, marks - origin[:, None], skin, hair)
 
     def back(self, points: Tensor, head: dict[str, Tensor]) -> Tensor:
         """Millimetres of a site (B,N,3) to the head frame in model units."""
         return (points + _origin(head["landmarks"] * self.millimetres)[:, None]) / self.millimetres
+
+    def dye(self, albedo: Tensor, site: Site, colour: Tensor) -> Tensor:
+        """What to add to colours of heads (B,V,3), so that hair painted on the skin turns to ``colour`` (B,3)."""
+        painted = albedo[:, self._hairy]
+        luminance = albedo.new_tensor([0.2126, 0.7152, 0.0722])
+        skin, hair, here = ((c @ luminance)[..., None] for c in (site.skin[:, None], site.hair[:, None], painted))
+        share = ((0.85 * skin - here) / (0.85 * skin - hair).clamp_min(0.01)).clamp(0, 1)
+        # lightness varies along painted hair as it did
+        change = torch.zeros_like(albedo)
+        change[:, self._hairy] = share * (colour[:, None] * (here / hair.clamp_min(1e-3)).clamp(0.6, 1.5) - painted)
+        return change
 
     @staticmethod
     def _outside(model: MorphableModel, place: Array) -> NDArray[np.bool_]:
@@ -150,20 +176,41 @@ class Fitting:
         wanted = [k for k, name in enumerate(model.data.label_names) if name in names]
         return np.isin(labels, wanted)
 
-    @staticmethod
-    def _colour_ids(model: MorphableModel, place: Array, *choices: tuple[str, ...]) -> NDArray[np.int64]:
-        for names in choices:
-            known = [name for name in names if name in model.data.label_names]
-            if known and model.data.labels is not None:
-                ids = np.flatnonzero(model.data.vertices_of(*known) & (place[:, 1] > 10))
-                if len(ids):
-                    return ids
-        return np.flatnonzero(place[:, 1] > 10)
+
+def _painted_hair(model: MorphableModel, place: Array, skin: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Vertices whose colour is that of hair: the crown, or the brows of a face without one."""
+    crown = np.flatnonzero(skin & (place[:, 1] > 92) & (np.abs(place[:, 0]) < 50))
+    if len(crown) or "brows" not in model.label_names:
+        return crown if len(crown) else np.flatnonzero(skin)
+    return np.flatnonzero(model.data.vertices_of("brows"))
 
 
 def _origin(landmarks: Tensor) -> Tensor:
     eyes = landmarks[:, _LANDMARKS].mean(1)
     return eyes - eyes.new_tensor([0.0, 0.0, _EYES_DEPTH])
+
+
+def _neck_directions(place: Array, skin: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Array]:
+    """Which vertices tell how thick the neck is at each height and angle, and their weights: (N, k).
+
+    Weights are 0 where the head has ended.
+    """
+    x, y, z = place.T
+    across = np.hypot(x, z - NECK_DEPTH)
+    turn = np.arctan2(x, z - NECK_DEPTH)
+    low = np.flatnonzero(skin & (y < -122.0) & (y > -260.0))
+    height, angle = (grid.ravel() for grid in np.meshgrid(NECK_HEIGHTS, azimuths(SECTORS // 2), indexing="ij"))
+    if len(low) < _NEIGHBOURS:
+        return np.zeros((len(height), 1), np.int64), np.zeros((len(height), 1))
+    seen = np.stack([y, 60 * np.sin(turn), 60 * np.cos(turn)], -1)[low]
+    # the cut of the neck is no side of it
+    beside = cKDTree(seen).query_ball_point(seen, 14.0)
+    low = low[across[low] > 0.9 * np.array([across[low[ids]].max() for ids in beside])]
+    seen = np.stack([y, 60 * np.sin(turn), 60 * np.cos(turn)], -1)[low]
+    gap, ids = cKDTree(seen).query(np.stack([height, 60 * np.sin(angle), 60 * np.cos(angle)], -1), _NEIGHBOURS)
+    weights = 1 / (gap + 2.0) ** 2
+    weights /= weights.sum(1, keepdims=True)
+    return low[ids], weights * (gap.min(1, keepdims=True) < 16.0)
 
 
 def _directions(place: Array, skin: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Array, Array]:

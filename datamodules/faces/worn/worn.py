@@ -33,11 +33,13 @@ class WornMesh:
         vertices: (B,W,3); the vertices of a thing that a sample does not wear all lie in one point in its head.
         normals: (B,W,3) unit, zero where a thing is not worn.
         albedo: (B,W,3) linear reflectance.
+        repaint: (B,V,3) what to add to the albedo of the heads, so that their painted hair has the colour of the worn.
     """
 
     vertices: Tensor
     normals: Tensor
     albedo: Tensor
+    repaint: Tensor
 
 
 class Worn:
@@ -95,7 +97,9 @@ class Worn:
         points = torch.cat([part[0] for part in parts], 1)
         vertices = self._fitting.back(points, head)
         normals = vertex_normals(points, self.triangles)
-        return WornMesh(vertices, normals, torch.cat([part[1] for part in parts], 1))
+        repaint = self._fitting.dye(albedo, site, hair.hair_colour(person, site.hair))
+        repaint = repaint * shown(has_hair)[:, None, None]
+        return WornMesh(vertices, normals, torch.cat([part[1] for part in parts], 1), repaint)
 
     def on(
         self, head: dict[str, Tensor], albedo: Tensor, draws: Draws, person: Draws
@@ -112,6 +116,7 @@ class Worn:
             The head with vertices and normals (B,V+W,3), and colours (B,V+W,3).
         """
         mesh = self(draws, person, head, albedo)
+        albedo = albedo + mesh.repaint
         vertices = torch.cat((head["vertices"], mesh.vertices), 1)
         dressed = {**head, "vertices": vertices, "normals": torch.cat((head["normals"], mesh.normals), 1)}
         return dressed, torch.cat((albedo, mesh.albedo), 1)
