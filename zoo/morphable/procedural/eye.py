@@ -21,8 +21,8 @@ RADIUS = 12.0
 LID = 1.3
 """Thickness of a lid: its outside lies this far over the eyeball."""
 SECTORS = 44
-PATCH_CENTRE = (32.0, 1.5)
-PATCH_SIZE = (19.8, 16.0)
+PATCH_CENTRE = (31.5, 1.5)
+PATCH_SIZE = (20.6, 16.0)
 _OUTSIDE = np.array([0.0, 0.17, 0.32, 0.45, 0.56, 0.66, 0.75, 0.83, 0.905, 0.96, 1.0])
 """Where the rings lie between the border of the patch (0) and the margin of the lid (1)."""
 _POCKET = np.array([0.93, 0.8, 0.6, 0.3])
@@ -53,7 +53,7 @@ class Lids:
 
 
 OPEN = Lids()
-CLOSED = replace(OPEN, upper=-4.9, lower=3.5, fold=0.35, over=0.8, closing=1.0)
+CLOSED = replace(OPEN, upper=-5.2, lower=3.4, fold=0.35, over=0.8, closing=1.0)
 WIDE = replace(OPEN, upper=6.6, lower=6.0, fold=0.7)
 SQUINT = replace(OPEN, upper=3.7, lower=2.6, squint=1.6)
 
@@ -75,8 +75,10 @@ def margin(lids: Lids) -> Array:
     corners = -0.3 + 1.2 * along
     above = np.sin(angle) >= 0
     lower_arch = rise**1.4 * (1.0 + 0.16 * along)
+    # fuller than the lower one near the corners, so that no chink stays open there
+    shut_arch = rise**1.1 * (1.0 + 0.16 * along)
     upper_arch = rise**1.1 * (1.0 - 0.13 * along)
-    upper_arch = upper_arch + lids.closing * (lower_arch - upper_arch)
+    upper_arch = upper_arch + lids.closing * (shut_arch - upper_arch)
     arch = np.where(above, upper_arch, lower_arch)
     y = corners + np.where(above, lids.upper, -lids.lower) * arch
     return np.stack([x, y], -1)
@@ -105,7 +107,7 @@ def eyelids(surface: HeightMap, lids: Lids = OPEN) -> Array:
         z += lids.fold * over * (1.15 * _peak(share, 0.47, 0.13) - 1.5 * _peak(share, 0.665, 0.055))
         z += under * (-0.5 * _peak(share, 0.5, 0.08) + (0.35 + lids.squint) * _peak(share, 0.72, 0.12))
         z += 0.35 * (share > 0.99) + lids.over * over * ramp(np.array(share), 0.6, 0.95)
-        rings.append(np.stack([x, y, np.maximum(z, lid_sphere(x, y, RADIUS + 0.75))], -1))
+        rings.append(np.stack([x, y, np.maximum(z, lid_sphere(x, y, RADIUS + 0.9 + 0.4 * lids.closing))], -1))
     middle = np.array([CENTRE[0] - 0.9, inner[:, 1].mean()])
     for share in _POCKET:
         x, y = (middle + (inner - middle) * share).T

@@ -103,7 +103,7 @@ def _whole_face(head: Head) -> Iterator[Trait]:
     yield trait("face length", zero, 0.04 * below, zero, 0.7, 0.3)
     yield trait(
         "face width",
-        0.04 * x * (0.3 + 0.7 * ramp(ax, 18, 60)) * window(y, -130, 20, 45) * front,
+        0.042 * x * (0.15 + 0.85 * ramp(ax, 22, 60)) * window(y, -130, 20, 45) * front,
         zero,
         zero,
         0.1,
@@ -185,7 +185,7 @@ def _features(head: Head) -> Iterator[Trait]:
     )
     yield trait("brow slant", zero, 0.9 * (ax - 30) / 14 * window(y, 13, 32, 12) * window(ax, 8, 58, 8) * front, zero)
     socket = bump(ax, y, (32, 0), (26, 20)) * front
-    yield trait("eye spacing", side * 0.8 * socket, zero, zero, 0.3, 0.1)
+    yield trait("eye spacing", side * 0.55 * socket, zero, zero, 0.3, 0.1)
     yield trait("eye height", zero, 1.4 * socket, zero)
     yield trait("eye depth", zero, zero, 1.5 * socket, 0, -0.3)
     bag = bump(ax, y, (30, -14), (11, 4.5)) * front
@@ -204,7 +204,9 @@ def _features(head: Head) -> Iterator[Trait]:
     yield trait("nose bridge height", zero, zero, 1.7 * bump(ax * 0, y, (0, -10), (1, 14)) * bridge, 0, 0.4)
     yield trait("nose root", zero, zero, 1.5 * bump(ax * 0, y, (0, 6), (1, 8)) * bridge, 0, 0.3)
     yield trait("nose hump", zero, zero, 1.2 * bump(ax * 0, y, (0, -16), (1, 6.5)) * bridge, 0, 0.3)
-    yield trait("bridge width", x * 0.11 * window(y, -24, 2, 14) * np.exp(-((x / 17) ** 2)) * front, zero, zero, 0, 0.1)
+    yield trait(
+        "bridge width", x * 0.10 * window(y, -24, -2, 14) * np.exp(-((x / 13) ** 2)) * front, zero, zero, 0, 0.1
+    )
     yield trait("tip height", zero, 1.9 * bump(ax, y, (0, -36), (11, 10)) * ramp(z, 100, 116), zero, 0, -0.3)
     tip = bump(ax, y, (0, -36), (9, 8)) * ramp(z, 105, 120)
     yield trait("tip breadth", x * 0.09 * bump(ax, y, (0, -36), (13, 10)) * ramp(z, 100, 117), zero, 0.3 * tip)
@@ -274,7 +276,7 @@ def _lids(head: Head) -> Iterator[Trait]:
 
     yield lids("lid aperture", eye.eyelids(head.skin.surface, replace(eye.OPEN, upper=eye.OPEN.upper + 0.55)), -0.3)
     yield lids("lower lid", eye.eyelids(head.skin.surface, replace(eye.OPEN, lower=eye.OPEN.lower - 0.4)))
-    yield lids("lid fold", eye.eyelids(head.skin.surface, replace(eye.OPEN, fold=1.5)))
+    yield lids("lid fold", eye.eyelids(head.skin.surface, replace(eye.OPEN, fold=1.38)))
     p = head.points
     size, slant, width = (np.zeros_like(p) for _ in range(3))
     ring = np.minimum(np.arange(eye.RINGS * eye.SECTORS + 1) // eye.SECTORS, eye.RINGS)
@@ -282,11 +284,11 @@ def _lids(head: Head) -> Iterator[Trait]:
     for ids, part, side in ((head.skin.eyes[0], 1, 1.0), (head.skin.eyes[1], 2, -1.0)):
         centre = eye.CENTRE * np.array([side, 1.0, 1.0])
         offset = p[ids] - centre
-        size[ids] = 0.03 * offset * follow
-        size[head.part == part] = 0.03 * (p[head.part == part] - centre)
+        size[ids] = 0.026 * offset * follow
+        size[head.part == part] = 0.026 * (p[head.part == part] - centre)
         turned = np.stack([-offset[:, 1], offset[:, 0], 0 * offset[:, 0]], -1)
         slant[ids] = 0.042 * side * turned * follow
-        width[ids, 0] = 0.035 * offset[:, 0] * follow[:, 0] * ramp(np.abs(offset[:, 0]), 6, 14)
+        width[ids, 0] = 0.028 * offset[:, 0] * follow[:, 0] * ramp(np.abs(offset[:, 0]), 6, 14)
     yield Trait("eye size", size, 0.3)
     yield Trait("eye slant", slant, 0.0, -0.2)
     yield Trait("eye width", width)

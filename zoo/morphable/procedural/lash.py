@@ -32,7 +32,11 @@ def lashes(patch: Array) -> Array:
         (UPPER + LOWER,3): at each column the lower and the upper edge of the root, then the tip.
     """
     rows = patch[:-1].reshape(eye.RINGS, eye.SECTORS, 3)
-    return np.concatenate([_strip(rows, _UPPER, 5.2, 0.18), _strip(rows, _LOWER, 2.0, 0.25)])
+    # the lower ones lie folded away under the upper lid where the eye is closed
+    margin = rows[eye.MARGIN_RING, :, 1]
+    opening = _between(margin[:, None], eye.SECTORS - _LOWER)[:, 0] - _between(margin[:, None], _LOWER)[:, 0]
+    lower = _strip(rows, _LOWER, 2.0 * (0.1 + 0.9 * ramp(opening, 0.0, 2.5)), 0.25)
+    return np.concatenate([_strip(rows, _UPPER, 5.2, 0.18), lower])
 
 
 def triangles() -> tuple[Index, Index]:
@@ -41,13 +45,13 @@ def triangles() -> tuple[Index, Index]:
     return upper, _prism(len(_LOWER))[:, ::-1]
 
 
-def _strip(rows: Array, columns: Array, length: float, lift: float) -> Array:
+def _strip(rows: Array, columns: Array, length: float | Array, lift: float) -> Array:
     """One strip: a thin prism whose free edge is jagged like bundles of hairs.
 
     Args:
         rows: (RINGS,SECTORS,3) the lids.
         columns: (N,) where the lashes stand.
-        length: Of the longest, millimetres.
+        length: Of the longest, millimetres; may be given for each column.
         lift: How far they bend away from the opening, radians.
     """
     margin = _between(rows[eye.MARGIN_RING], columns)

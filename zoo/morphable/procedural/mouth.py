@@ -91,7 +91,7 @@ def lips(surface: HeightMap) -> Array:
 def _line(x: Array) -> Array:
     """Height of the line between the lips."""
     u = np.abs(x) / HALF_WIDTH
-    return LINE_Y - 0.4 * np.exp(-((x / 8.0) ** 2)) + 0.6 * np.exp(-(((np.abs(x) - 11.0) / 6.0) ** 2)) + 1.5 * u**4
+    return LINE_Y - 0.4 * np.exp(-((x / 8.0) ** 2)) + 0.6 * np.exp(-(((np.abs(x) - 11.0) / 6.0) ** 2)) + 2.0 * u**4
 
 
 def _upper_border(x: Array) -> Array:
