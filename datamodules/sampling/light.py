@@ -98,11 +98,11 @@ def draw_light(draws: Draws) -> Light:
 
 
 def expose(light: Light, normals: Tensor, albedo: Tensor, brightness: Tensor) -> Light:
-    """Scale light as a photographer would: the face near mid-grey, nothing burnt.
+    """Scale light as a photographer would: the face bright, and little of it burnt.
 
     The mean shading that a face gets depends on its albedo only in part (to the power -0.45), so that dark skin stays
-    darker than fair skin. Then the light is lowered until at most one vertex in twenty has a shading above 3 and at
-    most one in 25 burns out: eyes and teeth may, as in photographs, whose skin would be too dark otherwise.
+    darker than fair skin. Then the light is lowered until at most one vertex in twenty has a shading above 3.8 and at
+    most one in twenty burns out: eyes and teeth may, as in photographs, whose skin would be too dark otherwise.
 
     Args:
         light: From ``draw_light``.
@@ -119,11 +119,11 @@ def expose(light: Light, normals: Tensor, albedo: Tensor, brightness: Tensor) ->
     luminance = normals.new_tensor(_LUMINANCE)
     mean_shading = ((shading @ luminance) * weight).sum(1).clamp_min(1e-4)
     mean_albedo = ((albedo @ luminance) * weight).sum(1).clamp_min(1e-3)
-    wanted = brightness * 2.1 * (0.25 / mean_albedo) ** 0.45
+    wanted = brightness * 2.6 * (0.25 / mean_albedo) ** 0.45
     visible = (seen > 0)[..., None]
     bright = torch.where(visible, shading, 0).amax(-1).quantile(0.95, dim=1)
-    radiance = torch.where(visible, albedo * shading, 0).amax(-1).quantile(0.96, dim=1)
-    scale = torch.minimum(wanted / mean_shading, torch.minimum(3.0 / bright, 0.97 / radiance.clamp_min(1e-4)))
+    radiance = torch.where(visible, albedo * shading, 0).amax(-1).quantile(0.95, dim=1)
+    scale = torch.minimum(wanted / mean_shading, torch.minimum(3.8 / bright, 0.97 / radiance.clamp_min(1e-4)))
     return light * scale
 
 

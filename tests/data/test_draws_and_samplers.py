@@ -100,8 +100,8 @@ def test_light_is_neither_black_nor_burnt(albedo: float) -> None:
     light = expose(draw_light(MANY), normals, torch.full_like(normals, albedo), torch.ones(len(MANY)))
     seen = shade(normals.mT[..., None], light.sh)[..., 0].clamp_min(0)[:, :, normals[0, :, 2] > 0.2]
     assert (albedo * seen > 1).float().mean() < 0.03
-    assert ((seen > 0.05) & (seen < 3.0)).float().mean() > 0.95
-    assert 0.6 < seen.mean() < 2.2
+    assert ((seen > 0.05) & (seen < 3.8)).float().mean() > 0.95
+    assert 0.6 < seen.mean() < 2.6
     contrast = seen.mean(1).quantile(0.95, dim=1) / seen.mean(1).quantile(0.05, dim=1)
     assert contrast.median() > 1.8, "most faces have a light and a dark side"
     assert contrast.min() < 1.5, "some stand in the shade"
