@@ -1,6 +1,8 @@
 """How many procedural faces are made in a second, what each step takes of it, and how fast they are read back.
 
 Run it by hand: ``python tests/benchmarks/faces_per_second.py [--device cuda] [--size 128] [--morphable procedural]``.
+Effects are all on unless named (``--effects blur noise``); ``--bare`` dresses nobody; ``--breakdown`` tells what each
+effect takes.
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from rich.console import Console
 from rich.table import Table
 
 from datamodules.cache import ArrayCache, MappedArrays
-from datamodules.faces import DEFAULT_KEYS, FaceRenderer, renderer
+from datamodules.faces import DEFAULT_KEYS, FaceRenderer, effects, lighting, renderer
+from datamodules.faces.effects import EFFECTS
 from datamodules.faces.module import one_thread_each
+from datamodules.faces.worn import WornRange
 from datamodules.storage import pack, stored_keys, unpack
 from zoo.morphable import MorphableModel
 
@@ -31,8 +36,10 @@ STEPS = {
     "shade": ("shade",),
     "background": ("draw_background",),
     "things in front": ("draw_occluders",),
-    "blur and noise": ("apply_effects",),
+    "shadows and highlights": ("leaving_light",),
+    "camera and file": ("apply_effects",),
 }
+_AT_THE_HEAD = {"shadows": "cast_shadow", "crevices": "crevices", "dapples": "dapples", "specular": "highlights"}
 
 
 def main() -> None:
@@ -43,13 +50,21 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32, help="faces rendered at once")
     parser.add_argument("--batches", type=int, default=4)
     parser.add_argument("--morphable", default="procedural")
+    parser.add_argument("--effects", nargs="*", default=list(EFFECTS))
+    parser.add_argument("--bare", action="store_true", help="no hair, hats, glasses, clothes, hands")
+    parser.add_argument("--breakdown", action="store_true", help="what each effect takes")
     arguments = parser.parse_args()
 
     started = time.perf_counter()
     model = MorphableModel.load(arguments.morphable)
     loading = time.perf_counter() - started
     faces = FaceRenderer(
-        model, arguments.size, keys=stored_keys(DEFAULT_KEYS), effects=("blur", "noise"), device=arguments.device
+        model,
+        arguments.size,
+        keys=stored_keys(DEFAULT_KEYS),
+        effects=arguments.effects,
+        worn=None if arguments.bare else WornRange(),
+        device=arguments.device,
     )
 
     def run(first: int) -> None:
@@ -76,6 +91,11 @@ def main() -> None:
         table.add_row(step, f"{100 * seconds / timed:.0f} %")
     table.add_row("the rest", f"{100 * (1 - sum(shares.values()) / timed):.0f} %")
     console.print(table)
+    if arguments.breakdown:
+        table = Table("effect", "milliseconds a face")
+        for effect, seconds in _each_effect(lambda: run(0)).items():
+            table.add_row(effect, f"{1000 * seconds / count:.2f}")
+        console.print(table)
     console.print(f"the cache is made at {made:.1f} faces a second, and read back at {read:.0f} in one process")
 
 
@@ -117,6 +137,29 @@ def _shares(work: Callable[[], None], model: MorphableModel) -> dict[str, float]
             setattr(renderer, name, function)
         model.forward = decode  # type: ignore[method-assign]
     return dict(spent)
+
+
+def _each_effect(work: Callable[[], None]) -> dict[str, float]:
+    """Seconds of each effect, in the order of ``EFFECTS``; what is not at work takes none."""
+    spent = dict.fromkeys(EFFECTS, 0.0)
+
+    def watched(effect: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            result: list[Any] = []
+            spent[effect] += _seconds(lambda: result.append(function(*arguments)))
+            return result[0]
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for effect, name in _AT_THE_HEAD.items():
+            patch.setattr(lighting, name, watched(effect, getattr(lighting, name)))
+        patch.setattr(renderer, "backlight", watched("backlight", renderer.backlight))
+        for table in (effects._ON_LIGHT, effects._ON_PICTURE):
+            for effect, function in table.items():
+                patch.setitem(table, effect, watched(effect, function))
+        work()
+    return spent
 
 
 def _cache(faces: FaceRenderer, count: int) -> tuple[float, float]:
