@@ -120,6 +120,14 @@ def test_ict_is_painted_where_its_landmarks_are(ict: MorphableModel) -> None:
     assert albedo[front].sum(1).min() > 1.15 * brow.sum()
 
 
+def test_ict_nostrils_are_dark_to_their_ends(ict: MorphableModel) -> None:
+    place = canonical_coordinates(ict.data)
+    # where its nostrils end, far behind the skin of the nose
+    ends = (np.abs(np.abs(place[:, 0]) - 7) < 3) & (np.abs(place[:, 1] + 29) < 3) & (np.abs(place[:, 2] - 101) < 2)
+    assert ends.sum() >= 4
+    assert ict()["albedo"][0].numpy()[ends].max() < 0.08
+
+
 def test_ict_eyes_and_mouth_follow_the_person(ict: MorphableModel) -> None:
     data = ict.data
     texture = torch.randn(8, 80, generator=torch.Generator().manual_seed(0))

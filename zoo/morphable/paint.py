@@ -47,7 +47,8 @@ def painted_albedo(data: MorphableData) -> tuple[NDArray[np.float32], NDArray[np
     assert face.albedo_mean is not None
     assert face.albedo_basis is not None
     flat = np.concatenate([face.albedo_mean[..., None], face.albedo_basis], 2).reshape(len(face.mean), -1)
-    means = np.stack([flat[face.vertices_of(*parts)].mean(0) for parts in _MEANS.values()])
+    inside = [face.vertices_of(*parts) for parts in _MEANS.values()] + [face.extras["nostril"] > 0.6]
+    means = np.stack([flat[part].mean(0) for part in inside])
     colours = (_weights(data, face) @ np.concatenate([flat, means])).reshape(len(data.mean), 3, -1)
     return np.ascontiguousarray(colours[..., 0]), np.ascontiguousarray(colours[..., 1:]), face.albedo_encoding
 
@@ -56,7 +57,7 @@ def _weights(data: MorphableData, face: MorphableData) -> sparse.csr_array:
     """Shares of the template's vertices, and of means over its parts, in the colour of each of the target's vertices.
 
     Returns:
-        (V, W + number of ``_MEANS``); rows sum to one.
+        (V, W + number of ``_MEANS`` + 1 for the nostrils' depths); rows sum to one.
     """
     names = np.array(data.label_names or ("skin",))
     label = names[np.zeros(len(data.mean), np.int64) if data.labels is None else data.labels]
@@ -80,7 +81,13 @@ def _weights(data: MorphableData, face: MorphableData) -> sparse.csr_array:
         if not placed or name not in (*_SKIN, *_EYE):
             add_mean(np.flatnonzero(label == name), name if name in _MEANS else "skin")
     if placed:
-        add(skin, *_nearest_on_skin(canonical_coordinates(data)[skin], face))
+        place = canonical_coordinates(data)[skin]
+        corners, share, depth = _nearest_on_skin(place, face)
+        # noses are pierced in many shapes: what lies deep under the template's nose is inside a nostril
+        by_nostrils = (np.abs(np.abs(place[:, 0]) - 8) < 6) & (np.abs(place[:, 1] + 36) < 13) & (place[:, 2] > 94)
+        dark = np.where(by_nostrils, np.clip((depth - 2.0) / 1.5, 0, 1), 0)[:, None]
+        add(skin, corners, share * (1 - dark))
+        add(skin, np.full((len(skin), 1), len(face.mean) + len(_MEANS)), dark)
         pupil = face.vertices_of("pupil")
         for left in (True, False):
             ball = np.flatnonzero(eyes & ((data.mean[:, 0] > 0) == left))
@@ -95,7 +102,7 @@ def _weights(data: MorphableData, face: MorphableData) -> sparse.csr_array:
                 share = 1.0 / np.maximum(distance, 1e-3)
                 add(ball[taking], source[giving][index], share / share.sum(1, keepdims=True))
     entries = (np.concatenate(shares), (np.concatenate(rows), np.concatenate(columns)))
-    weights = sparse.csr_array(entries, shape=(len(data.mean), len(face.mean) + len(_MEANS)), dtype=np.float32)
+    weights = sparse.csr_array(entries, shape=(len(data.mean), len(face.mean) + len(_MEANS) + 1), dtype=np.float32)
     return _softened(weights, data.triangles, skin)
 
 
@@ -113,8 +120,13 @@ def _softened(weights: sparse.csr_array, triangles: NDArray[np.int64], skin: NDA
     return sparse.csr_array(sparse.diags_array(keep) @ weights + sparse.diags_array(share) @ (around @ weights))
 
 
-def _nearest_on_skin(points: NDArray[np.float32], face: MorphableData) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Triangles' corners (N,3) of the template's skin nearest to (N,3) points in millimetres, and their shares."""
+def _nearest_on_skin(
+    points: NDArray[np.float32], face: MorphableData
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Triangles' corners (N,3) of the template's skin nearest to (N,3) points, their shares, and how deep points lie.
+
+    Points and depths (N,), positive inside the head, are in millimetres.
+    """
     triangles = face.triangles[face.vertices_of(*_SKIN)[face.triangles].all(1)]
     steps = [(i, j, _STEPS - i - j) for i in range(_STEPS + 1) for j in range(_STEPS + 1 - i)]
     grid = np.array(steps, np.float64) / _STEPS
@@ -122,7 +134,11 @@ def _nearest_on_skin(points: NDArray[np.float32], face: MorphableData) -> tuple[
     surface = np.einsum("gk,tkc->tgc", grid, corners).reshape(-1, 3)
     _, nearest = cKDTree(surface).query(points)
     triangle, place = np.divmod(nearest, len(grid))
-    return triangles[triangle], grid[place]
+    a, b, c = corners[triangle].swapaxes(0, 1)
+    outwards = np.cross(b - a, c - a)
+    outwards /= np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1e-12)
+    depth = ((surface[nearest] - points) * outwards).sum(1)
+    return triangles[triangle], grid[place], depth
 
 
 def _polar(eyeball: NDArray[np.float32], pupil: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ _MM_PER_UNIT = 100.0
 
 _ARRAYS = (
     "mean", "identity_basis", "expression_basis", "triangles", "landmark_indices", "albedo_mean", "albedo_basis", "uv",
-    "labels", "part", "mirror", "eye_centres", "identity_variance", "albedo_variance", "expression_names",
+    "labels", "nostril", "part", "mirror", "eye_centres", "identity_variance", "albedo_variance", "expression_names",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def build_face(seed: int = 0) -> MorphableData:
 
     Returns:
         The model. ``extras``: "part" (V,) and "part_names" (closed parts), "mirror" (V,) the vertex on the other side,
+        "nostril" (V,) from 0 to 1 how deep a vertex lies in one,
         "eye_centres" (2,3) left then right and "eye_radius" in the model's unit, "identity_variance" (80,) and
         "albedo_variance" (80,) the share of the variance that each component explains.
 
@@ -73,6 +74,7 @@ def build_face(seed: int = 0) -> MorphableData:
             "part": arrays["part"],
             "part_names": PARTS,
             "mirror": arrays["mirror"],
+            "nostril": arrays["nostril"],
             "eye_centres": arrays["eye_centres"],
             "eye_radius": eye.RADIUS / _MM_PER_UNIT,
             "identity_variance": arrays["identity_variance"],
@@ -96,6 +98,7 @@ def _make(seed: int) -> dict[str, Any]:
         "albedo_basis": albedo.astype(np.float32),
         "uv": head.uv.astype(np.float32),
         "labels": head.labels.astype(np.int64),
+        "nostril": head.nostril.astype(np.float32),
         "part": head.part.astype(np.int64),
         "mirror": head.mirror.astype(np.int64),
         "eye_centres": (np.stack([eye.CENTRE, eye.CENTRE * [-1, 1, 1]]) / _MM_PER_UNIT).astype(np.float32),
