@@ -16,7 +16,6 @@ __all__ = ["code_fingerprint", "model_fingerprint"]
 _ROOT = Path(__file__).parents[2]
 _SOURCES = (
     "datamodules/faces",
-    "datamodules/faces/worn",
     "datamodules/sampling",
     "zoo/render",
     "zoo/morphable/canonical.py",

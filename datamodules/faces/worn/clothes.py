@@ -82,11 +82,11 @@ def clothes_points(site: Site, person: Draws, draws: Draws, shown: Tensor) -> tu
     there = smoothstep(own, 20.0, 40.0)
     under = torch.lerp(length, own - 4.5, there * smoothstep(y, -200.0, -186.0))
     # on shoulders, which are nearly level, a little lower is much wider
-    beside = torch.maximum(_own_skin(site, y - 4), _own_skin(site, y - 9) * (own > 20))
+    beside = torch.maximum(_own_skin(site, y - 4), _own_skin(site, y - 12) * (own > 20))
     widest = torch.maximum(beside, torch.maximum(beside.roll(1, -1), beside.roll(-1, -1)))
     own = own + (widest - own).clamp_min(0) * smoothstep(y, -150.0, -175.0)
     over = torch.lerp(length, own + 2.0, there * smoothstep(y, -196.0, -168.0))
-    around = torch.where(inside > 0, torch.maximum(over, (own + 3.0) * there), under)
+    around = torch.where(inside > 0, torch.maximum(over, (own + 4.0) * there), under)
     band = torch.exp(-(((y - line + 9) / 8) ** 2))
     collar = (kind > 0.45) & (kind < 0.72)
     thickness = 1.0 + put(5 * v[:, 2]) * band + torch.where(collar, 5.0, 0.0) * band

@@ -40,20 +40,22 @@ _RED = np.array([0.17, 0.055, 0.022])
 _GREY = np.array([0.33, 0.32, 0.31])
 
 
-def hair_colour(person: Draws, painted: Tensor) -> Tensor:
+def hair_colour(person: Draws, painted: Tensor, skin: Tensor) -> Tensor:
     """Colours of people's hair, near that of their painted brows and scalp.
 
     Args:
         person: One draw a person.
         painted: (B,3) linear colour of the painted scalp or brows.
+        skin: (B,3) linear colour of the skin; red and fair hair grow on fair skin.
 
     Returns:
         (B,3) linear.
     """
     u = person.uniform("worn hair colour", 8)
     # paint on skin is fairer than hair, which shows its own shadows; dark brows seldom go with fair hair
-    luminance = painted.double().cpu().numpy() @ [0.2126, 0.7152, 0.0722]
+    luminance, fairness = (c.double().cpu().numpy() @ [0.2126, 0.7152, 0.0722] for c in (painted, skin))
     shade = np.clip(2.25 + 1.25 * np.log(luminance / 0.045) + (u[:, 0] + u[:, 1] - 1), 0, 5)
+    shade = np.minimum(shade, 0.8 + 16 * fairness)
     colour = np.stack([np.interp(shade, np.arange(6), _NATURAL[:, c]) for c in range(3)], -1)
     kind = u[:, 2, None]
     red = _RED * np.exp(0.8 * (u[:, 3, None] - 0.5))
@@ -61,7 +63,7 @@ def hair_colour(person: Draws, painted: Tensor) -> Tensor:
     grey = _GREY * (0.45 + 0.75 * u[:, 4, None])
     share = 0.4 + 0.6 * u[:, 3, None]
     colour = np.where(kind < 0.13, colour + share * (grey - colour), colour)
-    colour = np.where((kind >= 0.13) & (kind < 0.18) & (luminance[:, None] > 0.03), red, colour)
+    colour = np.where((kind >= 0.13) & (kind < 0.18) & (fairness[:, None] > 0.15), red, colour)
     colour = np.where((kind >= 0.18) & (kind < 0.205), dyed, colour)
     return torch.from_numpy(colour).to(painted)
 
@@ -98,11 +100,11 @@ class _Style:
         temples, middle = np.exp(-(((self.away - 34) / 17) ** 2)), np.exp(-((self.away / 22) ** 2))
         self.hairline = self.hairline + recedes * (32 * temples + draw(0, 34) * middle)
         sideburn = np.exp(-(((self.away - 73) / 8) ** 2))
-        self.hairline = self.hairline + draw(-6, 26) * sideburn
+        self.hairline = self.hairline + draw(0, 36) * sideburn
         # fringe: a line over the forehead, at times slanted
         fringe = (draw(0, 1) > 0.56) & (recedes == 0)
         line = draw(24, 50) + draw(-0.35, 0.35) * self.signed
-        line = np.maximum(line, 23.0) + 3 * np.sin(self.signed * draw(0.1, 0.5) + 6 * draw(0, 1))
+        line = np.maximum(line, 23.0) + 3 * np.sin(self.signed * draw(0.04, 0.22) + 6 * draw(0, 1))
         spread = draw(34, 62)
         self.end = np.where(fringe & (self.away < spread), np.minimum(line, self.hairline), self.hairline)
         soft = np.clip((spread + 8 - self.away) / 16, 0, 1)
@@ -172,7 +174,7 @@ def hair_points(site: Site, person: Draws, pressed: Tensor, shown: Tensor) -> tu
     thick = thick * (1 + 0.5 * (strand[:, :_CAP] - 0.5))
     # a fringe lies close to the forehead; where nothing hangs the shell runs out into the skin
     near_edge = smoothstep(share, 0.55, 1.0)
-    thick = thick + (torch.clamp(thick, 3.5, 7.0) - thick) * near_edge * hangs
+    thick = thick + (torch.clamp(thick, 2.0, 4.5) - thick) * near_edge * hangs
     # long hair covers the ears
     cover = put(style.falls)[:, None] * smoothstep(height, 45.0, 20.0)
     thick = thick + cover * (site.ears_at(polar) * 0.9 + 2)
@@ -180,7 +182,8 @@ def hair_points(site: Site, person: Draws, pressed: Tensor, shown: Tensor) -> tu
     thick = thick + (torch.clamp(thick, max=1.5) - thick) * flat
     ends = torch.where(share > 0.999, -1.5, (1 - share**5)) * torch.ones_like(hangs)
     thick = torch.where(share > 0.999, thick * hangs - 1.5 * (1 - hangs), thick * (ends + (1 - ends) * hangs))
-    radius = skin + thick
+    # behind the ears the neck draws back from the skin as directions tell it; nothing may stand off there
+    radius = skin + thick - 5 * (1 - hangs) * smoothstep(height, 8.0, -30.0) * smoothstep(share, 0.55, 0.95)
     cap = site.points(radius, polar)
 
     # below: straight down from where the hair is widest, with waves, flaring out or curving in
@@ -214,7 +217,7 @@ def hair_points(site: Site, person: Draws, pressed: Tensor, shown: Tensor) -> tu
     shade = 1 + put(style.strands)[:, None] * 2 * (strand - 0.5) + 0.4 * (rough - 0.5)
     dim = torch.ones(_RINGS, 1, device=end.device)
     dim[_CAP + _FALL :] = 0.45  # the inside lies in its own shadow
-    albedo = hair_colour(person, site.hair)[:, None, None] * (shade * dim).clamp(0.2, 2)[..., None]
+    albedo = hair_colour(person, site.hair, site.skin)[:, None, None] * (shade * dim).clamp(0.2, 2)[..., None]
     return points.view(batch, COUNT, 3), albedo.clamp(0.004, 0.85).reshape(batch, COUNT, 3)
 
 

@@ -59,7 +59,7 @@ class Hats:
         edges = np.stack([np.interp(self._away, *edge.T) for edge in _EDGES])[self.kind]
         tilt = 10 * (u[:, 2, None] - 0.5) * np.sin(np.radians(self._angle))
         lift = np.where(self.kind == SCARF, 6, 22)[:, None] * (u[:, 3, None] - 0.35)
-        self.edge = edges + tilt * (self.kind != SCARF)[:, None] + lift * (self._away < 120)
+        self.edge = edges + tilt * (self.kind != SCARF)[:, None] + lift * np.clip((150 - self._away) / 60, 0, 1)
 
     def hides_hair(self) -> NDArray[np.bool_]:
         """Whose hair is wholly under a headscarf: (B,)."""
@@ -91,6 +91,9 @@ class Hats:
         cuff = smoothstep(share, 0.68, 0.74) * each(3.5 * (u[:, 6] > 0.3), 0.0, 0.0, 0.0)
         thick = thick + each(0, 0, 0, 1) * 1.2 * site.ears_at(polar)
         folds = (rough[:, :_CROWN] - 0.5) * each(2.0, 0.6, 0.8, 1.5)
+        # a scarf's edge lies on the forehead, so that nobody looks under it
+        on_skin = smoothstep(self._put(self._away), 60.0, 50.0) * smoothstep(share, 0.85, 1.0) * each(0, 0, 0, 1)
+        thick = thick * (1 - on_skin) - on_skin
         radius = skin + thick + cuff + folds * (share > 0.05)
         crown = site.points(radius, polar)
         # a hat's crown stands up: nearly a cylinder with a flat or dented top
@@ -141,7 +144,7 @@ class Hats:
         """A headscarf's cloth: it frames the face, closes under the chin, and lies on the shoulders."""
         site, last = self.site, crown[:, -1:]
         away = self._put(self._away)
-        falls = smoothstep(away, 46.0, 54.0)
+        falls = (away > 47).to(rim)  # a step: between two sectors the cloth is cut straight
         chin = site.landmarks[:, 8, 1][:, None]
         bottom = chin - 95 - 40 * self._put(self._u[:, 10])[:, None]
         start = last[:, 0, :, 1]
@@ -156,7 +159,7 @@ class Hats:
             closed = smoothstep(height - chin, 38.0, -12.0)
             turned = np.pi - (np.pi - torch.deg2rad(away)) * (1 + closed * 68.0 / 112.0)
             turned = turned.clamp_min(0) * side
-            tucked = smoothstep(away, 50.0, 72.0)
+            tucked = smoothstep(away, 51.0, 72.0)
             # from the width of the head to a wrap around the neck, and out over the shoulders
             wrap = 66 + smoothstep(height - chin, -20.0, -95.0) * (32 + 26 * turned.sin().abs() ** 2)
             loose = wide + (wrap - wide) * smoothstep(height - chin, 70.0, -35.0)

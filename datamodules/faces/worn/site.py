@@ -158,9 +158,12 @@ class Fitting:
     def dye(self, albedo: Tensor, site: Site, colour: Tensor) -> Tensor:
         """What to add to colours of heads (B,V,3), so that hair painted on the skin turns to ``colour`` (B,3)."""
         painted = albedo[:, self._hairy]
-        luminance = albedo.new_tensor([0.2126, 0.7152, 0.0722])
-        skin, hair, here = ((c @ luminance)[..., None] for c in (site.skin[:, None], site.hair[:, None], painted))
-        share = ((0.85 * skin - here) / (0.85 * skin - hair).clamp_min(0.01)).clamp(0, 1)
+        skin, hair = site.skin[:, None], site.hair[:, None]
+        # grey hair may be as light as the skin under it, so what tells them apart is the whole colour
+        apart = skin - hair
+        share = ((skin - painted) * apart).sum(-1, keepdim=True) / (apart * apart).sum(-1, keepdim=True).clamp_min(1e-5)
+        share = ((share - 0.15) / 0.7).clamp(0, 1)
+        here, hair = painted.mean(-1, keepdim=True), hair.mean(-1, keepdim=True)
         # lightness varies along painted hair as it did
         change = torch.zeros_like(albedo)
         change[:, self._hairy] = share * (colour[:, None] * (here / hair.clamp_min(1e-3)).clamp(0.6, 1.5) - painted)
@@ -225,10 +228,11 @@ def _directions(place: Array, skin: NDArray[np.bool_]) -> tuple[NDArray[np.int64
     near = cKDTree(ways[outer]).query_ball_point(wanted, 0.13)
     farthest = np.array([distance[outer[ids]].max() if ids else 0.0 for ids in near])
     # what lies behind another surface (pockets, mouth) is no outside; ears are put back by themselves
-    beside = cKDTree(ways[outer]).query_ball_point(ways[outer], 0.1)
-    hull = np.array([distance[outer[ids]].max() for ids in beside])
-    ear = (np.abs(x) > 55) & (y > -62) & (y < 16) & (z > -36) & (z < 10)
-    free = outer[(distance[outer] > 0.9 * hull) & ~ear[outer]]
+    ear = (np.abs(x) > np.where(z > -20, 55, 70)) & (y > -62) & (y < 16) & (z > -42) & (z < 10)
+    bare = outer[~ear[outer]]
+    beside = cKDTree(ways[bare]).query_ball_point(ways[bare], 0.1)
+    hull = np.array([distance[bare[ids]].max() for ids in beside])
+    free = bare[distance[bare] > 0.9 * hull]
     gap, ids = cKDTree(ways[free]).query(wanted, _NEIGHBOURS)
     weights = 1 / (gap + 0.01) ** 2
     weights /= weights.sum(1, keepdims=True)

@@ -97,7 +97,7 @@ class Worn:
         points = torch.cat([part[0] for part in parts], 1)
         vertices = self._fitting.back(points, head)
         normals = vertex_normals(points, self.triangles)
-        repaint = self._fitting.dye(albedo, site, hair.hair_colour(person, site.hair))
+        repaint = self._fitting.dye(albedo, site, hair.hair_colour(person, site.hair, site.skin))
         repaint = repaint * shown(has_hair)[:, None, None]
         return WornMesh(vertices, normals, torch.cat([part[1] for part in parts], 1), repaint)
 
