@@ -174,7 +174,7 @@ class _Painter:
         colour = self.smooth @ colour
         # lids: lashes, the pink behind them
         colour = _over(colour, np.array([0.012, 0.009, 0.008]), np.clip(self.lash * rng.normal(0.85, 0.15), 0, 1))
-        colour = _over(colour, np.array([0.42, 0.19, 0.16]) * (0.75 + 0.3 * tone), 0.9 * self.wet)
+        colour = _over(colour, np.array([0.45, 0.26, 0.225]) * (0.75 + 0.3 * tone), 0.9 * self.wet)
         for name, value in (
             ("mouth", (0.12, 0.030, 0.026)),
             ("gums", (0.30, 0.115, 0.10)),

@@ -80,7 +80,8 @@ def _form(place: Array, share: float) -> Array:
     z, y = place[:, 0], place[:, 1]
     upper = ramp(y, -42, -30)
     back = ramp(z, 3, -6)
-    rim = 2.2 * np.exp(-0.5 * ((share - 0.93) / 0.055) ** 2) * upper
+    # the rim runs from the bowl over the top to the lobe; in front of the bowl there is the flap instead
+    rim = 2.2 * np.exp(-0.5 * ((share - 0.93) / 0.055) ** 2) * upper * (1.0 - ramp(z, -2, 4) * ramp(y, -8, -16))
     furrow = -2.6 * np.exp(-0.5 * ((share - 0.78) / 0.065) ** 2) * upper * back
     ridge = 2.8 * np.exp(-0.5 * ((share - 0.60) / 0.085) ** 2) * upper * back
     # the bowl has a steep wall at the back and a flat floor; a bar that comes in from the front divides it

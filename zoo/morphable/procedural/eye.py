@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 CENTRE = np.array([31.5, 0.0, 76.5])
 """Middle of the left eyeball; the right one mirrors it."""
 RADIUS = 12.0
-LID = 1.3
+LID = 1.5
 """Thickness of a lid: its outside lies this far over the eyeball."""
 SECTORS = 44
 PATCH_CENTRE = (31.5, 1.5)
@@ -53,7 +53,7 @@ class Lids:
 
 
 OPEN = Lids()
-CLOSED = replace(OPEN, upper=-5.2, lower=3.4, fold=0.35, over=0.8, closing=1.0)
+CLOSED = replace(OPEN, upper=-5.4, lower=3.4, fold=0.35, over=0.8, closing=1.0)
 WIDE = replace(OPEN, upper=6.6, lower=6.0, fold=0.7)
 SQUINT = replace(OPEN, upper=3.7, lower=2.6, squint=1.6)
 
@@ -102,12 +102,12 @@ def eyelids(surface: HeightMap, lids: Lids = OPEN) -> Array:
         follow = relaxed + (inner - relaxed) * ramp(np.array(share), 0.25, 1.0)
         place = outer + (follow - outer) * share
         x, y = place.T
-        z = smooth_max(surface(x, y), lid_sphere(x, y, RADIUS + LID), 3.2)
+        z = smooth_max(surface(x, y), lid_sphere(x, y, RADIUS + LID + 0.5 * lids.closing), 3.2)
         # the crease: a groove over the upper lid with a soft fold hanging into it; a faint one below
         z += lids.fold * over * (1.15 * _peak(share, 0.47, 0.13) - 1.5 * _peak(share, 0.665, 0.055))
         z += under * (-0.5 * _peak(share, 0.5, 0.08) + (0.35 + lids.squint) * _peak(share, 0.72, 0.12))
         z += 0.35 * (share > 0.99) + lids.over * over * ramp(np.array(share), 0.6, 0.95)
-        rings.append(np.stack([x, y, np.maximum(z, lid_sphere(x, y, RADIUS + 0.9 + 0.4 * lids.closing))], -1))
+        rings.append(np.stack([x, y, np.maximum(z, lid_sphere(x, y, RADIUS + 1.1 + 0.6 * lids.closing))], -1))
     middle = np.array([CENTRE[0] - 0.9, inner[:, 1].mean()])
     for share in _POCKET:
         x, y = (middle + (inner - middle) * share).T

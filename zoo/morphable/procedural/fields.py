@@ -25,8 +25,11 @@ def rigid_eyes(head: Head, field: Array) -> Array:
     ring = np.minimum(np.arange(eye.RINGS * eye.SECTORS + 1) // eye.SECTORS, eye.RINGS)
     share = np.clip(ring / eye.MARGIN_RING, 0.0, 1.0)
     follow = (share * share * (3 - 2 * share))[:, None]
+    # the skin beside the nose counts most: there is the least room for it to give way
+    near_nose = 1.0 - 0.7 * np.cos(np.arange(eye.SECTORS) * (2 * np.pi / eye.SECTORS))
+    near_nose /= near_nose.sum()
     for ids, part in ((head.skin.eyes[0], 1), (head.skin.eyes[1], 2)):
-        shift = field[ids[: eye.SECTORS]].mean(0)
+        shift = near_nose @ field[ids[: eye.SECTORS]]
         moved[ids] += follow * (shift - field[ids])
         moved[head.part == part] = shift
     return moved

@@ -140,7 +140,7 @@ def _whole_face(head: Head) -> Iterator[Trait]:
     yield trait("cheekbone width", side * 2.4 * bone, zero, 0.6 * bone, 0, 0.2)
     yield trait("cheekbone height", zero, 2.2 * bump(ax, y, (50, -22), (16, 12)) * front, zero)
     jaw = bump(z, y, (20, -80), (30, 20)) * ramp(ax, 18, 42)
-    yield trait("jaw width", side * 2.5 * jaw, zero, zero, 0, 0.55, 0.4)
+    yield trait("jaw width", side * 2.1 * jaw, zero, zero, 0, 0.55, 0.4)
     yield trait("jaw angle", zero, -2.6 * bump(z, y, (12, -84), (24, 20)) * ramp(ax, 25, 42), zero, 0.2, 0.4)
     line = ramp(y, -45, -110) * ramp(y, -150, -115) * ramp(z, -10, 60)
     yield trait("jaw taper", -0.06 * x * line, zero, zero, 0, -0.4, -0.2)
@@ -165,7 +165,7 @@ def _features(head: Head) -> Iterator[Trait]:
     yield trait(
         "chin width", x * 0.08 * window(y, -118, -98, 20) * front * np.exp(-((x / 32) ** 2)), zero, zero, 0, 0.5
     )
-    yield trait("chin height", zero, -2.8 * ramp(y, -84, -112) * front * np.exp(-((x / 45) ** 2)), zero, 0.4, 0.3)
+    yield trait("chin height", zero, -2.1 * ramp(y, -84, -112) * front * np.exp(-((x / 45) ** 2)), zero, 0.4, 0.3)
     cleft = bump(ax, y, (0, -104), (2.6, 6)) * front
     yield trait("chin cleft", zero, zero, -0.7 * cleft + 0.25 * bump(ax, y, (9, -104), (6, 7)) * front, 0, 0.3)
     yield trait("lip-chin hollow", zero, zero, -1.1 * bump(ax, y, (0, -89), (15, 5)) * front)
@@ -196,10 +196,10 @@ def _features(head: Head) -> Iterator[Trait]:
     low = bump(ax, y, (0, -40), (17, 11)) * front
     core = np.exp(-((x / 17.0) ** 2)) * front
     yield trait(
-        "nose width", x * 0.085 * window(y, -50, -32, 14) * np.exp(-((x / 28) ** 2)) * front, zero, zero, 0, 0.2
+        "nose width", x * 0.075 * window(y, -50, -32, 14) * np.exp(-((x / 28) ** 2)) * front, zero, zero, 0, 0.2
     )
     yield trait("nose length", zero, -2.3 * ramp(y, 5, -40) * ramp(y, -60, -47) * core, zero, 0.5, 0.3)
-    yield trait("nose protrusion", zero, zero, 2.2 * ramp(y, 5, -38) * ramp(y, -55, -44) * core, 0.3, 0.4)
+    yield trait("nose protrusion", zero, zero, 1.9 * ramp(y, 5, -38) * ramp(y, -55, -44) * core, 0.3, 0.4)
     bridge = np.exp(-((x / 9.0) ** 2)) * front
     yield trait("nose bridge height", zero, zero, 1.7 * bump(ax * 0, y, (0, -10), (1, 14)) * bridge, 0, 0.4)
     yield trait("nose root", zero, zero, 1.5 * bump(ax * 0, y, (0, 6), (1, 8)) * bridge, 0, 0.3)
@@ -220,14 +220,14 @@ def _features(head: Head) -> Iterator[Trait]:
     # mouth
     lipband = window(y, -76, -65, 20) * front * np.exp(-((x / 42) ** 2))
     yield trait("mouth width", x * 0.075 * lipband, zero, zero, 0.2, 0.3)
-    yield trait("mouth height", zero, 1.5 * window(y, -82, -60, 14) * np.exp(-((x / 38) ** 2)) * front, zero)
+    yield trait("mouth height", zero, 1.1 * window(y, -82, -60, 14) * np.exp(-((x / 38) ** 2)) * front, zero)
     upper = bump(ax, y, (0, -64), (16, 4)) * front
     lower = bump(ax, y, (0, -76), (15, 4.5)) * front
     yield trait(
-        "upper lip fullness", zero, 1.4 * bump(ax, y, (0, -61), (17, 5)) * front, 0.9 * upper, 0, -0.45, 0, -0.5
+        "upper lip fullness", zero, 1.2 * bump(ax, y, (0, -61), (17, 5)) * front, 0.9 * upper, 0, -0.45, 0, -0.5
     )
     yield trait(
-        "lower lip fullness", zero, -1.4 * bump(ax, y, (0, -81), (16, 5)) * front, 1.0 * lower, 0, -0.4, 0, -0.4
+        "lower lip fullness", zero, -1.2 * bump(ax, y, (0, -81), (16, 5)) * front, 1.0 * lower, 0, -0.4, 0, -0.4
     )
     yield trait("lips forward", zero, zero, 1.5 * bump(ax, y, (0, -70), (20, 10)) * front)
     bow = bump(ax, y, (0, -61), (4, 4)) - bump(ax, y, (7, -61), (4, 4))
@@ -274,8 +274,8 @@ def _lids(head: Head) -> Iterator[Trait]:
         field[head.skin.eyes[1]] = (changed - neutral) * _FLIP
         return Trait(name, field, 0.0, sex)
 
-    yield lids("lid aperture", eye.eyelids(head.skin.surface, replace(eye.OPEN, upper=eye.OPEN.upper + 0.55)), -0.3)
-    yield lids("lower lid", eye.eyelids(head.skin.surface, replace(eye.OPEN, lower=eye.OPEN.lower - 0.4)))
+    yield lids("lid aperture", eye.eyelids(head.skin.surface, replace(eye.OPEN, upper=eye.OPEN.upper + 0.50)), -0.3)
+    yield lids("lower lid", eye.eyelids(head.skin.surface, replace(eye.OPEN, lower=eye.OPEN.lower - 0.34)))
     yield lids("lid fold", eye.eyelids(head.skin.surface, replace(eye.OPEN, fold=1.38)))
     p = head.points
     size, slant, width = (np.zeros_like(p) for _ in range(3))
