@@ -105,7 +105,7 @@ def people(studio: Studio, view: str, moved: bool = False) -> Iterator[tuple[str
         yield str(k), picture
 
 
-def sheet(name: str, studio: Studio) -> tuple[Tensor, int]:
+def sheet(name: str, studio: Studio) -> Tensor:
     """One of ``SHEETS``: (3,H,W) sRGB."""
     if name in ("neutral", "expressions"):
         shots = list(neutral(studio) if name == "neutral" else expressions(studio))
@@ -114,7 +114,7 @@ def sheet(name: str, studio: Studio) -> tuple[Tensor, int]:
         shots = list(people(studio, "three-quarter" if name == "turned" else "front", moved=name == "random"))
         columns = 8
     titles, pictures = zip(*shots, strict=True)
-    return contact_sheet(pictures, titles, columns=columns, tile=studio.size), columns
+    return contact_sheet(pictures, titles, columns=columns, tile=studio.size)
 
 
 def _light(normal: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     studios = [Studio(MorphableModel.load(spec), given.size) for spec in (given.morphable, given.beside) if spec]
     for name in given.only:
-        sheets = [sheet(name, studio)[0] for studio in studios]
+        sheets = [sheet(name, studio) for studio in studios]
         tallest = max(picture.shape[1] for picture in sheets)
         level = [F.pad(picture, (0, 0, 0, tallest - picture.shape[1]), value=1.0) for picture in sheets]
         write_image(given.out / f"{name}.png", torch.cat(level, 2))
