@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -26,7 +26,7 @@ class Face:
 
     box: tuple[float, float, float, float]
     score: float
-    landmarks: Tensor | None = None
+    landmarks: Tensor | None = field(default=None, compare=False)
     roll: float = 0.0
     framed: bool = False
     error: float | None = None

@@ -15,7 +15,7 @@ from zoo.files import sha256_of
 __all__ = ["SHA256", "WEIGHTS", "load_network", "shipped_network"]
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
-SHA256 = "6c24fac134f7ba03992e8534230acebaf90aca9fd6c4c769dc256791d460cdfe"
+SHA256 = "37764ca6d2587767c0c3d7e9c249d329e6cf3a138dd4e9e64d3ec830dbc04b56"
 """Of the shipped file; the card of ``face_landmarks`` says who trained it and how."""
 
 
