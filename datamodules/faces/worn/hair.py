@@ -54,7 +54,7 @@ def hair_colour(person: Draws, painted: Tensor, skin: Tensor) -> Tensor:
     u = person.uniform("worn hair colour", 8)
     # paint on skin is fairer than hair, which shows its own shadows; dark brows seldom go with fair hair
     luminance, fairness = (c.double().cpu().numpy() @ [0.2126, 0.7152, 0.0722] for c in (painted, skin))
-    shade = np.clip(2.25 + 1.25 * np.log(luminance / 0.045) + (u[:, 0] + u[:, 1] - 1), 0, 5)
+    shade = np.clip(2.25 + 1.25 * np.log(np.maximum(luminance, 1e-4) / 0.045) + (u[:, 0] + u[:, 1] - 1), 0, 5)
     shade = np.minimum(shade, 0.8 + 16 * fairness)
     colour = np.stack([np.interp(shade, np.arange(6), _NATURAL[:, c]) for c in range(3)], -1)
     kind = u[:, 2, None]
