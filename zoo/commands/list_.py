@@ -47,17 +47,18 @@ def _print_table(cards: list[ModelCard]) -> None:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("model", "task", "paper", "weights", "status", "export"):
-        table.add_column(column, overflow="fold", no_wrap=column == "model")
+    for column in ("model", "task", "paper", "weights", "status"):
+        table.add_column(column, overflow="fold", no_wrap=column != "paper")
     for card in cards:
-        tags = ", ".join(each.tag for each in card.weights) or "-"
+        tags = "\n".join(each.tag for each in card.weights) or "-"
         paper = "the zoo's own"
         if card.paper:
             paper = f"{card.paper.title.partition(':')[0]}, {card.paper.venue} {card.paper.year}"
-        table.add_row(card.name, card.task, paper, tags, card.status, " ".join(card.export.formats) or "-")
+        table.add_row(card.name, card.task, paper, tags, card.status)
     console = Console()
     console.print(table)
     console.print(
-        f"python -m zoo info {cards[0].name} tells more; python -m zoo fit --model {cards[0].name} trains it.",
+        f"python -m zoo info {cards[-1].name} tells more; python -m zoo fit --model {cards[-1].name} trains it.",
         highlight=False,
+        soft_wrap=True,
     )
