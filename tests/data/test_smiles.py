@@ -36,3 +36,19 @@ def test_some_show_their_teeth_and_some_do_not() -> None:
     smiling = (weights[:, 1] > 0.25) & (weights[:, 2] > 0.25)
     teeth = weights[smiling, 3] > 0.05
     assert 0.3 < teeth.float().mean() < 0.7
+
+
+def test_faces_are_mostly_even_and_their_eyes_turn_together() -> None:
+    actions = ("browDown", "eyeBlink", "eyeLookUp", "eyeLookDown", "eyeLookIn", "eyeLookOut", "mouthLowerDown")
+    names = (*(f"{action}_{side}" for action in actions for side in "LR"), "jawOpen")
+    named = SimpleNamespace(
+        expression_prior="unit", n_expression=len(names), data=SimpleNamespace(expression_names=names)
+    )
+    weights = draw_expression(Draws(0, "train", range(600)), named)
+    left, right = weights[:, 0:-1:2], weights[:, 1:-1:2]
+    halves = (left - right).abs()[:, [0, 1, 2, 3, 6]].amax(1)
+    assert 0.85 < (halves < 0.2).float().mean() < 0.99  # and some faces are odd
+    together = ((left[:, 4] - right[:, 5]).abs() + (left[:, 5] - right[:, 4]).abs()) < 1e-6
+    assert together.float().mean() > 0.85
+    for action in range(len(actions)):
+        assert left[:, action].max() > 0.4  # all of them are at work at times
