@@ -150,9 +150,8 @@ def _frames(
     scale = np.where(kind == _SMALL, 2.3 + 1.2 * unit, scale)
     roll = np.where(kind == _TURNED, np.pi + which * 0.5 * np.pi, roll)
 
-    across = five_points(landmarks.double())
-    across = (across[:, 1] - across[:, 0]).cpu().numpy()
-    face_roll = np.arctan2(across[:, 1], across[:, 0])
+    eyes = five_points(landmarks.double()).cpu().numpy()[:, :2]
+    face_roll = np.arctan2(*(eyes[:, 1] - eyes[:, 0]).T[::-1])
     centre = box[:, :2] + shift * box[:, 2:]
     side = scale * box[:, 2]
     # a background crop lies in the corner that is farthest from the face, where there is room beside it
@@ -162,7 +161,8 @@ def _frames(
     side = np.where(beside, np.maximum(room, 8) * (0.5 + 0.5 * unit), side)
     inward = np.where(corner > 0, -0.5, 0.5) * side[:, None]
     centre = np.where(beside[:, None], corner + inward, centre)
-    return tuple(torch.from_numpy(value).to(landmarks) for value in (centre, side, face_roll - roll))  # type: ignore[return-value]
+    centres, sides, rolls = (torch.from_numpy(value).to(landmarks) for value in (centre, side, face_roll - roll))
+    return centres, sides, rolls
 
 
 def cut(
