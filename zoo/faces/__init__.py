@@ -1,4 +1,4 @@
-"""Faces in photos: where they are, the crop a network sees, and the way back."""
+"""Faces in photos: where they are, their landmarks, the crop a network sees, and the way back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from zoo.faces.detection import detect_faces, require_face, whole_picture
 from zoo.faces.face import Face
 from zoo.faces.framing import FACE_CROP, crop_box, crop_box_from_landmarks, five_points
 from zoo.faces.landmark_files import read_landmarks
+from zoo.faces.landmarks import find_landmarks
 
 __all__ = [
     "FACE_CROP",
@@ -15,6 +16,7 @@ __all__ = [
     "crop_box",
     "crop_box_from_landmarks",
     "detect_faces",
+    "find_landmarks",
     "five_points",
     "read_landmarks",
     "require_face",

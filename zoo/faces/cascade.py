@@ -17,7 +17,7 @@ from zoo.faces.face import Face
 from zoo.faces.framing import FACE_CROP, crop_box_from_landmarks
 from zoo.faces.landmarks import find_landmarks_of_all
 
-__all__ = ["Candidate", "detect_with_cascade", "judged", "looks"]
+__all__ = ["Candidate", "detect_with_cascade", "is_sure", "judged", "looks"]
 
 Windows = NDArray[np.float64]
 """(N, 3): centre x, centre y and side of square windows, in pixels."""
@@ -105,16 +105,20 @@ def judged(image: Tensor, candidates: list[Candidate]) -> list[Face | None]:
     return [_judged(candidate, answer) for candidate, answer in zip(candidates, answers, strict=True)]
 
 
+def is_sure(face: Face, votes: int = 0) -> bool:
+    """Whether the landmark network means that it has found a face; it may be less sure where many windows agree."""
+    limit = _LARGEST_ERROR_OF_MANY if votes >= _MANY_VOTES else _LARGEST_ERROR
+    return face.error is not None and face.error < limit and face.score > _LOWEST_CONFIDENCE
+
+
 def _judged(candidate: Candidate, answer: Face) -> Face | None:
     assert answer.landmarks is not None
-    assert answer.error is not None
     x, y, side = crop_box_from_landmarks(answer.landmarks.double()).tolist()
     half = side / 2 * FACE_CROP.cascade_side / FACE_CROP.side
     seen = candidate.face
     moved = math.hypot(x - seen.centre[0], y - seen.centre[1]) / seen.side
     stays = moved < _FARTHEST and _SCALES[0] < 2 * half / seen.side < _SCALES[1]
-    limit = _LARGEST_ERROR_OF_MANY if candidate.votes >= _MANY_VOTES else _LARGEST_ERROR
-    if stays and answer.error < limit and answer.score > _LOWEST_CONFIDENCE:
+    if stays and is_sure(answer, candidate.votes):
         return replace(answer, box=(x - half, y - half, x + half, y + half))
     if candidate.votes >= _CERTAIN_VOTES:
         return seen

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
 
 from zoo.errors import UserError
-from zoo.faces.cascade import detect_with_cascade
+from zoo.faces.cascade import detect_with_cascade, is_sure
 from zoo.faces.face import Face
 from zoo.faces.landmark_files import face_from_landmarks, read_landmarks
+from zoo.faces.landmarks import find_landmarks_of_all
 from zoo.faces.yunet import detect_with_yunet, yunet_weights
 
 __all__ = ["detect_faces", "require_face", "whole_picture"]
@@ -20,12 +22,13 @@ def detect_faces(image: Tensor, detector: str = "auto") -> list[Face]:
 
     Args:
         image: (3, H, W), sRGB-encoded, in [0, 1].
-        detector: ``cascade`` needs no download. ``yunet`` is better on turned heads and fetches its weights once.
-            ``auto`` is the cascade and, where that finds nothing, YuNet if its weights are already there.
+        detector: ``cascade`` needs no download. ``yunet`` is better on heads turned far aside and fetches its weights
+            once. ``auto`` is the cascade and, where that finds nothing, YuNet if its weights are already there.
             ``landmarks:FILE`` takes the face from 5 or 68 lines of ``x y``.
 
     Returns:
-        Faces, the largest first; empty when there is none.
+        Faces, the largest first; empty when there is none. Where the landmark network is sure of it, a face has 68
+        landmarks, their expected error, and roll from them.
 
     Raises:
         UserError: No such detector, its weights cannot be had, or the landmarks cannot be used.
@@ -35,13 +38,22 @@ def detect_faces(image: Tensor, detector: str = "auto") -> list[Face]:
     if detector.startswith("landmarks:"):
         return [face_from_landmarks(read_landmarks(detector.removeprefix("landmarks:"), image))]
     if detector == "yunet":
-        return detect_with_yunet(image)
+        return _with_landmarks(image, detect_with_yunet(image))
     if detector not in ("auto", "cascade"):
         raise UserError(f"no face detector named '{detector}'. There are auto, cascade, yunet and landmarks:FILE.")
     faces = detect_with_cascade(image)
     if not faces and detector == "auto" and yunet_weights().is_file():
-        faces = detect_with_yunet(image)
+        faces = _with_landmarks(image, detect_with_yunet(image))
     return faces
+
+
+def _with_landmarks(image: Tensor, faces: list[Face]) -> list[Face]:
+    """68 points in place of a detector's five, where the landmark network is sure of them."""
+    found = find_landmarks_of_all(image, faces)
+    return [
+        replace(face, landmarks=own.landmarks, roll=own.roll, error=own.error) if is_sure(own) else face
+        for face, own in zip(faces, found, strict=True)
+    ]
 
 
 def require_face(image: Tensor, path: str | Path, detector: str = "auto", which: str | int = "largest") -> Face:
