@@ -109,7 +109,11 @@ class _Style:
         self.end = np.where(fringe & (self.away < spread), np.minimum(line, self.hairline), self.hairline)
         soft = np.clip((spread + 8 - self.away) / 16, 0, 1)
         fringe_end = self.hairline + (np.minimum(line, self.hairline) - self.hairline) * soft
-        self.end = np.where(fringe, fringe_end, self.hairline)
+        # its ends are locks of unequal length, not one cut edge; hair that is combed back begins unevenly too
+        locks = person.uniform("worn hair locks", len(self.angle))
+        tips = person.between("worn hair tips", 3, 14, 1) * (0.6 * locks + 0.4 * np.roll(locks, 1, axis=1) - 0.5)
+        self.hairline = self.hairline + 2.5 * (locks - 0.5) * (self.away < 70)
+        self.end = np.where(fringe, np.minimum(fringe_end + tips * soft, self.hairline), self.hairline)
         # long hair begins to fall somewhere between the corner of the eye and the back of the ear
         opens = np.where(draw(0, 1) > 0.3, draw(54, 70), draw(108, 122))
         tip = np.where(medium, draw(-95, -50), draw(-240, -105))
@@ -174,7 +178,7 @@ def hair_points(site: Site, person: Draws, pressed: Tensor, shown: Tensor) -> tu
     thick = thick * (1 + 0.5 * (strand[:, :_CAP] - 0.5))
     # a fringe lies close to the forehead; where nothing hangs the shell runs out into the skin
     near_edge = smoothstep(share, 0.55, 1.0)
-    thick = thick + (torch.clamp(thick, 2.0, 4.5) - thick) * near_edge * hangs
+    thick = thick + (torch.clamp(thick, 1.2, 3.2) - thick) * near_edge * hangs
     # long hair covers the ears
     cover = put(style.falls)[:, None] * smoothstep(height, 45.0, 20.0)
     thick = thick + cover * (site.ears_at(polar) * 0.9 + 2)
@@ -216,8 +220,12 @@ def hair_points(site: Site, person: Draws, pressed: Tensor, shown: Tensor) -> tu
 
     shade = 1 + put(style.strands)[:, None] * 2 * (strand - 0.5) + 0.4 * (rough - 0.5)
     dim = torch.ones(_RINGS, 1, device=end.device)
-    dim[_CAP + _FALL :] = 0.45  # the inside lies in its own shadow
+    dim[_CAP + _FALL :, 0] = torch.linspace(1.0, 0.45, _INNER + 1)  # the inside lies in its own shadow
     albedo = hair_colour(person, site.hair, site.skin)[:, None, None] * (shade * dim).clamp(0.2, 2)[..., None]
+    # where hair begins it takes the colour of the painted scalp that it grows from: no hard edge
+    thin = torch.zeros(batch, _RINGS, SECTORS, device=end.device)
+    thin[:, :_CAP] = 0.8 * smoothstep(share, 0.75, 1.0) * (1 - hangs) * (0.4 + 0.6 * rough[:, :_CAP])
+    albedo = torch.lerp(albedo, site.hair[:, None, None].expand_as(albedo), thin[..., None])
     return points.view(batch, COUNT, 3), albedo.clamp(0.004, 0.85).reshape(batch, COUNT, 3)
 
 
