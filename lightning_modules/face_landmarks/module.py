@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -112,13 +113,18 @@ class FaceLandmarks(ZooModule):
         )
 
     def baseline(self, data: LightningDataModule) -> Predictor:
-        """The mean place of each point in the training crops."""
-        total, count = torch.zeros(68, 2, dtype=torch.float64), 0.0
+        """The mean place of each point in the training crops, and the error that its spread lets expect."""
+        total, squares, count = torch.zeros(68, 2, dtype=torch.float64), torch.zeros(68, 2, dtype=torch.float64), 0.0
         for _, batch in zip(range(64), data.train_dataloader(), strict=False):
-            is_face = batch.get("is_face", torch.ones(len(batch["image"])))
-            total += (batch["landmarks"] * is_face.view(-1, 1, 1)).double().sum(0).cpu()
+            is_face = batch.get("is_face", torch.ones(len(batch["image"]))).view(-1, 1, 1).double().cpu()
+            landmarks = batch["landmarks"].double().cpu()
+            total += (landmarks * is_face).sum(0)
+            squares += (landmarks.square() * is_face).sum(0)
             count += float(is_face.sum())
-        return _MeanShape((total / max(count, 1.0)).float())
+        mean = total / max(count, 1.0)
+        variance = (squares / max(count, 1.0) - mean.square()).sum(-1).clamp_min(0)
+        # the mean length of a normally distributed offset is sqrt(pi) / 2 of its root mean square
+        return _MeanShape(mean.float(), (variance.sqrt() * math.sqrt(math.pi) / 2).float())
 
     def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """Input, its points with the confidence in their colour, and the true ones where the batch has them."""
@@ -141,15 +147,14 @@ class FaceLandmarks(ZooModule):
 
 
 class _MeanShape:
-    def __init__(self, landmarks: Tensor) -> None:
-        self.landmarks = landmarks
+    def __init__(self, landmarks: Tensor, error: Tensor) -> None:
+        self.landmarks, self.error = landmarks, error
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         image = batch["image"]
         count = len(image)
-        landmarks = self.landmarks.to(image).expand(count, -1, -1)
         return {
-            "landmarks": landmarks,
-            "landmark_error": landmarks.new_full((count, 68), float("nan")),
-            "confidence": landmarks.new_ones(count),
+            "landmarks": self.landmarks.to(image).expand(count, -1, -1),
+            "landmark_error": self.error.to(image).expand(count, -1),
+            "confidence": image.new_ones(count),
         }

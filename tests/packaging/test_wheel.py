@@ -52,7 +52,9 @@ def zoo(installed: Path, folder: Path, *arguments: str) -> subprocess.CompletedP
 def test_wheel_holds_what_it_needs(installed: Path) -> None:
     for path in (ROOT / "configs").rglob("*.yaml"):
         assert (installed / path.relative_to(ROOT)).is_file(), path
-    for path in [*ROOT.glob("lightning_modules/*/card.yaml"), *ROOT.glob("lightning_modules/*/weights/*.safetensors")]:
+    weights = [*ROOT.glob("lightning_modules/*/weights/*.safetensors"), *ROOT.glob("zoo/faces/landmarks/*.safetensors")]
+    assert weights
+    for path in [*ROOT.glob("lightning_modules/*/card.yaml"), *weights]:
         assert (installed / path.relative_to(ROOT)).is_file(), path
 
 
