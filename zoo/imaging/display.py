@@ -13,8 +13,8 @@ __all__ = ["BACKGROUND", "display", "segmentation_palette"]
 BACKGROUND = 0.92
 """The neutral grey (sRGB) of panels and of pixels outside the mask."""
 
-SHADING_EXPOSURE = 0.4
-"""Shading is shown darker than it is: skin of a photograph that is exposed for it has a shading of 1 to 2.5."""
+SHADING_EXPOSURE = 0.26
+"""Shading is shown darker than it is: skin of a photograph that is exposed for it has a shading of 1 to 3.8."""
 
 _PICTURES = ("image", "target", "reconstruction")
 
