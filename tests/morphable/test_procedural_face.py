@@ -288,6 +288,16 @@ def test_colours_of_the_mean(face: MorphableData) -> None:
     assert colour("teeth").mean() > 0.4
 
 
+def test_whites_of_eyes_are_shaded_by_the_lids(face: MorphableData, mean: np.ndarray) -> None:
+    """Beside the iris they are bright; under the upper lid and in the corners they are not."""
+    white = of(face, "sclera") & (face.extras["part"] == 1)
+    x, y, z = (mean[white] - 100.0 * face.extras["eye_centres"][0]).T
+    bright = linear(face.albedo_mean)[white].mean(1)
+    beside = bright[(np.abs(np.abs(x) - 7.2) < 0.9) & (np.abs(y) < 1.5) & (z > 6)].mean()
+    assert bright[(y > 4.5) & (np.abs(x) < 4) & (z > 6)].mean() < 0.7 * beside
+    assert bright[(np.abs(x) > 9.5) & (np.abs(y) < 3) & (z > 5)].mean() < 0.85 * beside
+
+
 def test_cache_is_used_and_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO_HOME", str(tmp_path))
     made = build_face()

@@ -94,7 +94,7 @@ class _Painter:
         ring, column = np.divmod(np.arange(len(ids)), mouth.SECTORS)
         inwards = ring - float(mouth.RED_RING)
         lips = np.zeros(len(p))
-        lips[ids] = np.where(ring == mouth.RED_RING - 1, 0.12, ramp(inwards, -1.0, 0.6)) * (ring >= mouth.RED_RING - 1)
+        lips[ids] = np.where(ring == mouth.RED_RING - 1, 0.2, ramp(inwards, -1.4, 1.2)) * (ring >= mouth.RED_RING - 1)
         self.lips = lips
         self.line = np.zeros(len(p))
         self.line[ids] = (ring >= mouth.LINE_RING - 1) & (ring <= mouth.LINE_RING)
@@ -125,6 +125,21 @@ class _Painter:
             offset = p[ball] - eye.CENTRE * np.array([side, 1, 1])
             iris_angle[ball] = np.arctan2(offset[:, 1], side * offset[:, 0])
         self.iris_angle = iris_angle
+        self.shade = self._shade_of_lids()
+
+    def _shade_of_lids(self) -> Array:
+        """How much of the light reaches each place of the eyeballs: little beside the lids, least under the upper one.
+
+        Lights without cast shadows would let the whites shine to their corners, which makes eyes stare.
+        """
+        shade = np.ones(len(self.x))
+        for part, side in ((1, 1.0), (2, -1.0)):
+            ball = self.head.part == part
+            x, y, z = ((self.head.points[ball] - eye.CENTRE * np.array([side, 1, 1])) * np.array([side, 1, 1])).T
+            under = ramp(y, 1.0, 5.0) + 0.3 * ramp(y, -3.2, -6.0)
+            corners = ramp(np.abs(x + 0.9), 4.5, 11.5)
+            shade[ball] = 1.0 - ramp(z, 0.0, 5.0) * (1.0 - (1.0 - 0.5 * np.clip(under, 0, 1)) * (1.0 - 0.42 * corners))
+        return shade
 
     def draw(self, rng: np.random.Generator) -> Array:
         """Linear reflectance of one drawn head: (V,3)."""
@@ -132,6 +147,7 @@ class _Painter:
         n = len(self.x)
         # flatter than normal: both ends of the range are people, not accidents
         tone = float(np.clip(0.53 + 0.47 * np.tanh(rng.normal(0, 0.58)), 0.0, 1.0))
+        woman = rng.random() < 0.5
         place = tone * (len(_TONES) - 1)
         skin = np.exp([np.interp(place, np.arange(len(_TONES)), np.log(_TONES[:, channel])) for channel in range(3)])
         redness, yellow = rng.normal(0, 1, 2)
@@ -145,7 +161,7 @@ class _Painter:
         colour *= 1.0 + 0.020 * rng.normal() * self._noise(rng, 40)[:, None]
         colour *= 1.0 + 0.022 * self._noise(rng, 12)[:, None] * np.array([0.8, 1.1, 1.1])
         # make-up: on the lids, on the cheeks
-        if rng.random() < 0.22:
+        if rng.random() < (0.4 if woman else 0.02):
             colour = _over(
                 colour, _SHADOWS[rng.integers(len(_SHADOWS))] + 0.25 * skin, rng.uniform(0.15, 0.6) * self.lid
             )
@@ -156,21 +172,24 @@ class _Painter:
         colour = _over(colour, np.tile(hair, (n, 1)), density * cover)
         brow_hair = rng.uniform(0.45, 0.85) * hair + 0.15 * np.array([0.02, 0.014, 0.011])
         brow = brow_weight(
-            head.bare, float(rng.normal(0, 0.9)), float(np.exp(rng.normal(0, 0.28))), float(rng.normal(1, 0.35))
+            head.bare,
+            float(rng.normal(0.8 if woman else -0.3, 0.8)),
+            float(np.exp(rng.normal(-0.34 if woman else 0.1, 0.22))),
+            float(rng.normal(1.35 if woman else 0.8, 0.3)),
         )
         colour = _over(colour, brow_hair, np.clip(rng.normal(0.78, 0.14), 0.2, 0.95) * brow * self.skin)
-        beard = rng.choice([0.0, rng.uniform(0.05, 0.35), rng.uniform(0.4, 0.9)], p=[0.5, 0.33, 0.17])
+        beard = rng.choice([0.0, rng.uniform(0.05, 0.35), rng.uniform(0.4, 0.9)], p=[0.2, 0.5, 0.3]) * (not woman)
         shape = self.beard * (1.0 - rng.choice([0.0, 1.0], p=[0.75, 0.25]) * ramp(np.abs(self.x), 20, 34))
         colour = _over(colour, 0.85 * hair + 0.06 * skin, beard * shape)
         # lips, redder and darker than the skin around them, or painted
-        rouge = np.clip(rng.normal(0.5, 0.3), 0, 1.3)
+        rouge = np.clip(rng.normal(0.75 if woman else 0.35, 0.28), 0, 1.3)
         lip = skin * np.array([0.86, 0.60, 0.66]) * (1 - 0.28 * rouge * np.array([0.15, 1.0, 0.85]))
         lip = lip + np.array([0.016, 0.0, 0.003]) * (1 - tone)
-        if rng.random() < 0.22:
+        if rng.random() < (0.42 if woman else 0.0):
             lip = lip + rng.uniform(0.2, 0.7) * (_LIPSTICKS[rng.integers(len(_LIPSTICKS))] * (0.6 + 0.5 * tone) - lip)
-        colour = _over(colour, lip, (0.92 * self.lips * (0.94 + 0.06 * self.upper_lip)))
+        colour = _over(colour, lip, np.clip(rng.normal(0.84 if woman else 0.7, 0.1), 0.45, 0.95) * self.lips)
         colour *= 1.0 - 0.35 * self.line[:, None]
-        colour *= 1.0 - 0.85 * self.nostril[:, None]
+        colour *= 1.0 - self.nostril[:, None] * np.array([0.72, 0.8, 0.82])
         colour = self.smooth @ colour
         # lids: lashes, the pink behind them
         colour = _over(colour, np.array([0.012, 0.009, 0.008]), np.clip(self.lash * rng.normal(0.85, 0.15), 0, 1))
@@ -192,7 +211,7 @@ class _Painter:
     def _eyes(self, colour: Array, rng: np.random.Generator, tone: float) -> None:
         """Sclera, iris and pupil, painted into ``colour``."""
         ball, ring = (self.head.part == 1) | (self.head.part == 2), self.head.zone
-        white = np.array([0.56, 0.525, 0.495]) * np.clip(rng.normal(1.0, 0.05), 0.85, 1.1)
+        white = np.array([0.61, 0.58, 0.55]) * np.clip(rng.normal(0.98, 0.06), 0.8, 1.1)
         colour[ball] = white * (1 - 0.12 * ramp(ring[ball], 8, 11)[:, None] * np.array([0.4, 1.0, 1.0]))
         odds = np.array([0.42, 0.25, 0.13, 0.1, 0.1]) if tone > 0.45 else np.array([0.8, 0.2, 0.0, 0.0, 0.0])
         iris = _IRIS[rng.choice(len(_IRIS), p=odds)] * np.exp(rng.normal(0, 0.15))
@@ -202,6 +221,7 @@ class _Painter:
         colour[mask] = iris * (rays * edge)[:, None]
         colour[ball & (ring == parts.IRIS_RINGS + 1)] = 0.72 * white
         colour[ball & (ring <= parts.PUPIL_RINGS)] = 0.008
+        colour[ball] *= (self.shade[ball] ** np.where(ring[ball] > parts.IRIS_RINGS, 1.0, 0.5))[:, None]
 
     def _hair(self, rng: np.random.Generator, tone: float) -> Array:
         """Linear reflectance of the hair: dark with dark skin, anything with fair skin, grey at times: (3,)."""

@@ -64,6 +64,8 @@ def identity_basis(head: Head) -> tuple[Array, Array]:
 def _traits(head: Head) -> Iterator[Trait]:
     symmetric = list(_whole_face(head)) + list(_features(head)) + list(_lids(head))
     yield from symmetric
+    fields = {trait.name: trait.field for trait in symmetric}
+    yield Trait("womanly", sum((share * fields[name] for name, share in _WOMANLY.items()), 0 * head.points), 0.0, -0.9)
     # nobody is quite symmetric: a weak one-sided copy of what differs most visibly between two sides
     for trait in symmetric:
         if trait.name in _LOPSIDED:
@@ -71,6 +73,14 @@ def _traits(head: Head) -> Iterator[Trait]:
             right = left[head.mirror] * _FLIP
             yield Trait(f"{trait.name}, one side", rigid_eyes(head, 0.22 * (left - right)))
 
+
+_WOMANLY = {
+    "brow ridge": -0.2, "glabella": -0.25, "brow height": 0.3, "jaw width": -0.35, "jaw angle": -0.15,
+    "jaw taper": 0.4, "chin width": -0.4, "chin height": -0.15, "upper lip fullness": 0.3, "lower lip fullness": 0.2,
+    "nose width": -0.35, "nose protrusion": -0.25, "nose length": -0.2, "tip height": 0.2, "apple of the cheek": 0.4,
+    "neck width": -0.35, "larynx": -0.4, "eye size": 0.25, "forehead slope": -0.25,
+}  # fmt: skip
+"""What women's and men's faces differ in at once, besides what each trait's own tie tells."""
 
 _LOPSIDED = frozenset(
     {

@@ -35,8 +35,8 @@ def lashes(patch: Array) -> Array:
     # the lower ones lie folded away under the upper lid where the eye is closed
     margin = rows[eye.MARGIN_RING, :, 1]
     opening = _between(margin[:, None], eye.SECTORS - _LOWER)[:, 0] - _between(margin[:, None], _LOWER)[:, 0]
-    lower = _strip(rows, _LOWER, 2.0 * (0.1 + 0.9 * ramp(opening, 0.0, 2.5)), 0.25)
-    return np.concatenate([_strip(rows, _UPPER, 5.2, 0.18), lower])
+    lower = _strip(rows, _LOWER, 1.2 * (0.1 + 0.9 * ramp(opening, 0.0, 2.5)), 0.25)
+    return np.concatenate([_strip(rows, _UPPER, 4.2, 0.18), lower])
 
 
 def triangles() -> tuple[Index, Index]:
@@ -62,7 +62,7 @@ def _strip(rows: Array, columns: Array, length: float | Array, lift: float) -> A
     inwards = np.linspace(0.0, 1.0, len(columns))
     # long towards the outer corner, short at both ends; gaps between the bundles
     size = length * (0.45 + 0.55 * ramp(inwards, 0.0, 0.22)) * (1.0 - 0.55 * ramp(inwards, 0.3, 1.0))
-    size *= np.where(np.arange(len(columns)) % 2, 1.0, 0.18)
+    size *= np.where(np.arange(len(columns)) % 2, 1.0, 0.45)
     fan = 0.55 * (0.62 - inwards)[:, None]
     ray = _unit(np.cos(lift) * out - np.sin(lift) * plate - fan * along)
     # rooted a little behind the edge, in the plate of the lid

@@ -67,7 +67,7 @@ def lips(surface: HeightMap) -> Array:
         rings.append(np.stack([px, py, z], -1))
     edge = rings[-1]
     line_depth = surface(line[:, 0], line[:, 1]) - 0.7 + 0.4 * body
-    fullness = np.where(upper, 2.6, 3.8) * body
+    fullness = np.where(upper, 2.3, 3.2) * body
     for share in _RED:
         place = edge[:, :2] + (line - edge[:, :2]) * share
         swell = np.where(upper, np.sin(np.pi * share**1.05), np.sin(np.pi * share**0.95) ** 0.8)
@@ -97,11 +97,11 @@ def _line(x: Array) -> Array:
 def _upper_border(x: Array) -> Array:
     """Height of the border of the upper lip's red: Cupid's bow."""
     u = np.abs(x) / HALF_WIDTH
-    taper = np.clip(1.0 - u**2.0, 0.0, None) ** 0.95
+    taper = np.clip(1.0 - u**1.8, 0.0, None) ** 1.05
     return _line(x) + 8.6 * taper - 1.5 * np.exp(-((x / 3.4) ** 2)) + 0.3 * np.exp(-(((np.abs(x) - 6) / 3) ** 2))
 
 
 def _lower_border(x: Array) -> Array:
     """Height of the border of the lower lip's red."""
     u = np.abs(x) / HALF_WIDTH
-    return _line(x) - 9.2 * np.clip(1.0 - u**2.5, 0.0, None) ** 0.8
+    return _line(x) - 9.2 * np.clip(1.0 - u**2.3, 0.0, None) ** 0.92

@@ -23,7 +23,7 @@ NOSTRIL = np.array([7.3, -46.5, 110.8])
 """The middle of the left nostril's opening."""
 
 _RIDGE = PchipInterpolator([-60, -35, -28, -18, -5, 5, 14, 24], [116.0, 122.8, 120.6, 114.8, 107.4, 102.6, 101.0, 96.0])
-_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [7.2, 7.0, 6.6, 5.8, 5.6, 8.5, 14.0])
+_HALF_WIDTH = PchipInterpolator([-60, -38, -28, -12, 2, 12, 24], [7.2, 7.0, 6.4, 5.3, 5.2, 8.3, 14.0])
 
 
 def raise_nose(points: Array, surface: HeightMap) -> Array:
@@ -87,12 +87,12 @@ def solid(points: Array, surface: HeightMap) -> Array:
     half = _HALF_WIDTH(np.clip(y, -60, 24))
     # the bridge: a rounded ridge that flares into the cheeks and ends in the tip
     slope = np.sqrt(1.0 + (x / half) ** 2)
-    steep = np.interp(y, [-34.0, -16.0, 0.0], [1.30, 1.45, 1.75])
+    steep = np.interp(y, [-34.0, -16.0, 0.0], [1.45, 1.85, 2.0])
     bridge = (_RIDGE(np.clip(y, -60, 24)) - half * (slope - 1.0) * steep - z) / (0.6 + 0.6 * slope)
     bridge -= 9.0 * ramp(y, -34, -47) + 6.0 * ramp(y, 16, 30)
     bridge -= 16.0 * ramp(x - np.interp(y, [-34.0, 0.0], [3.0, 0.0]), 6, 26)
-    tip = _ellipsoid(x, y, z, (1.6, -34.8, 115.4), (8.4, 8.4, 13.2))
-    wing = _ellipsoid(x, y, z, (10.6, -40.6, 106.4), (6.2, 6.8, 11.0))
+    tip = _ellipsoid(x, y, z, (1.6, -35.3, 115.4), (8.4, 9.0, 13.2))
+    wing = _ellipsoid(x, y, z, (10.8, -40.0, 106.4), (6.2, 6.6, 11.0))
     column = _ellipsoid(x, y, z, (0.0, -40.9, 110.0), (3.2, 5.6, 13.0))
     nose = smooth_max(bridge, tip, 5.0)
     nose = smooth_max(nose, wing, 4.6)
