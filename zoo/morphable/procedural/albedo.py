@@ -204,7 +204,8 @@ class _Painter:
             colour[mask] = np.array(value) * (0.85 + 0.15 * tone)
         teeth = np.array([0.60, 0.555, 0.45]) * np.clip(rng.normal(1.0, 0.08), 0.75, 1.2)
         mask = self.is_["teeth"]
-        colour[mask] = teeth * np.where(head.zone[mask] == 2.0, 0.55, 1.0)[:, None]
+        inwards = 1.0 - 0.3 * ramp(np.abs(head.points[mask, 0]), 7.0, 20.0)  # the cheeks stand in their light
+        colour[mask] = teeth * (inwards * np.where(head.zone[mask] == 2.0, 0.55, 1.0))[:, None]
         self._eyes(colour, rng, tone)
         return np.clip(colour, LOW, HIGH)
 
@@ -213,7 +214,7 @@ class _Painter:
         ball, ring = (self.head.part == 1) | (self.head.part == 2), self.head.zone
         white = np.array([0.61, 0.58, 0.55]) * np.clip(rng.normal(0.98, 0.06), 0.8, 1.1)
         colour[ball] = white * (1 - 0.12 * ramp(ring[ball], 8, 11)[:, None] * np.array([0.4, 1.0, 1.0]))
-        odds = np.array([0.42, 0.25, 0.13, 0.1, 0.1]) if tone > 0.45 else np.array([0.8, 0.2, 0.0, 0.0, 0.0])
+        odds = np.array([0.42, 0.25, 0.13, 0.1, 0.1]) if tone > 0.6 else np.array([0.8, 0.2, 0.0, 0.0, 0.0])
         iris = _IRIS[rng.choice(len(_IRIS), p=odds)] * np.exp(rng.normal(0, 0.15))
         mask = ball & (ring <= parts.IRIS_RINGS)
         rays = 1.0 + 0.12 * np.sin(self.iris_angle[mask] * 14.0) + 0.1 * np.sin(self.iris_angle[mask] * 5.0 + 1.0)
