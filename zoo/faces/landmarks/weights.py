@@ -16,7 +16,7 @@ from zoo.files import sha256_of
 __all__ = ["SHA256", "WEIGHTS", "load_network", "shipped_network"]
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
-SHA256 = "cb1950a46d8ac450ffba7edc81736c88c02683b59d83c0745eb6483126c12a7a"
+SHA256 = "5dbc2cf34397b36ecdb793c2ad63b7eaec958ed5435fc4d57591a221c9127a49"
 """Of the shipped file; the card of ``face_landmarks`` says who trained it and how."""
 
 
