@@ -5,11 +5,11 @@
     python tests/benchmarks/ablation.py FOLDER -o out/ablation --each       every effect by itself
 
 FOLDER holds photos with five true points each, as for ``landmarks.py``. In every arm the small landmark network is
-trained from scratch on procedural faces from which one thing is left out, with the same number of steps, and scored on
-the photos: the mean error of the five points in per cent of the distance between the eyes, from crops that miss the
-face; the median over several draws of such crops. An arm takes some minutes on one thread. Its line is added to
-``ablation.csv`` when it ends; called again, the script goes on with what is missing, and prints the table of all there
-is.
+trained, from scratch or from ``--weights``, on procedural faces from which one thing is left out, with the same number
+of steps, and scored on the photos: the mean error of the five points in per cent of the distance between the eyes, from
+crops that miss the face; the median over several draws of such crops. An arm takes some minutes on one thread. Its line
+is added to ``ablation.csv`` when it ends; called again, the script goes on with what is missing, and prints the table
+of all there is.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from datamodules.faces.worn import WornRange
 from datamodules.sampling.camera import CameraRange
 from datamodules.sampling.pose import PoseRange
 from lightning_modules.face_landmarks.module import FaceLandmarks
-from zoo.faces.landmarks import find_landmarks
+from zoo.faces.landmarks import find_landmarks, load_network
 
 NOTHING_WORN = WornRange(hair=0, hats=0, glasses=0, hands=0, clothes=0, masks=0)
 GROUPS = {
@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="some of the arms by the last words of their names")
     parser.add_argument("--each", action="store_true", help="leave out each effect by itself, not in groups")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of faces, weights and order")
+    parser.add_argument("--weights", type=Path, help="a network to start from, such as one that saw plain faces alone")
     parser.add_argument("--steps", type=int, default=700, help="of the optimiser, 64 crops each")
     parser.add_argument("--pictures", type=int, default=1500, help="rendered faces in an arm")
     parser.add_argument("--draws", type=int, default=7, help="sets of crops that miss the face, 4 of each photo")
@@ -87,7 +88,7 @@ def main() -> None:
             if (name, str(seed), str(options.steps), str(options.pictures)) in done:
                 continue
             start = time.perf_counter()
-            module, loss = trained(settings, seed, options.steps, options.pictures)
+            module, loss = trained(settings, seed, options.steps, options.pictures, options.weights)
             row = {
                 "arm": name,
                 "seed": seed,
@@ -171,7 +172,9 @@ def rendered(count: int, seed: int, settings: dict[str, Any]) -> Kept:
     return Kept(images, torch.cat([batch["landmarks"] for batch in batches]))
 
 
-def trained(settings: dict[str, Any], seed: int, steps: int, pictures: int) -> tuple[FaceLandmarks, float]:
+def trained(
+    settings: dict[str, Any], seed: int, steps: int, pictures: int, start: Path | None = None
+) -> tuple[FaceLandmarks, float]:
     """A network after so many steps, and its mean loss over the last tenth of them."""
     of_faces = {key: value for key, value in settings.items() if key != "corruptions"}
     of_crops = {key: value for key, value in settings.items() if key == "corruptions"}
@@ -180,8 +183,12 @@ def trained(settings: dict[str, Any], seed: int, steps: int, pictures: int) -> t
     assert isinstance(source, BatchDataset)
     torch.manual_seed(seed)
     module = FaceLandmarks()
-    optimizer = torch.optim.Adam(module.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps, pct_start=0.08)
+    rate = 3e-3
+    if start is not None:
+        module.network.load_state_dict(load_network(start).state_dict())
+        rate = 1.5e-3
+    optimizer = torch.optim.Adam(module.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.08)
     order = torch.Generator().manual_seed(seed)
     losses = []
     for step in range(steps):

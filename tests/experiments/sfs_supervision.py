@@ -8,10 +8,12 @@ them only to score. Four ways to use the unlabelled faces start from the same ne
 - synthetic only: labelled faces alone;
 - reconstruction only: the network goes on with the unlabelled faces and nothing but |S A - I|;
 - reconstruction beside labels: both kinds in each batch, the unlabelled ones with |S A - I| alone;
-- SfS-supervision: both kinds, the unlabelled ones with the pseudo-labels of a SkipNet that saw labelled faces alone.
+- SfS-supervision: both kinds, the unlabelled ones with pseudo-labels, those of a SkipNet that saw labelled faces alone
+  as in the paper, or those of the network itself.
 
-Each goes on for as many steps, so that none wins by training longer. Prints a Markdown table, the mean face of the
-labelled data as a baseline, and writes a picture.
+Each goes on for as many steps, so that none wins by training longer. All are scored inside the outline of the face's
+landmarks, which is the mask of unlabelled faces. Prints a Markdown table, the mean face of the labelled data as a
+baseline, and writes a picture.
 """
 
 from __future__ import annotations
@@ -90,6 +92,7 @@ def score(model: Predictor | SfSNet, data: ProceduralFaces) -> dict[str, float]:
     """The metrics of SfSNet on the test faces."""
     metrics = SfSNet(width=4).metrics()
     for batch in data.test_dataloader():
+        batch["mask"] = batch["mask"] * mask_from_landmarks(batch["landmarks"], SIZE, SIZE)
         metrics.update(model(batch["image"]) if isinstance(model, SfSNet) else model.predict(batch), batch)
     return {name: float(value) for name, value in metrics.compute().items()}
 
@@ -146,11 +149,12 @@ def main() -> None:
 
     teacher = fit(SfSNet("skipnet", WIDTH, size=SIZE, lr=1e-3, schedule="cosine"), labelled, arguments.steps)
     start = fit(SfSNet(width=WIDTH, size=SIZE, lr=4e-3, schedule="cosine"), labelled, arguments.steps)
-    folder = arguments.out / "pseudo_labels"
-    label(teacher, other, folder)
+    for name, labeller in (("skipnet", teacher), ("own", start)):
+        label(labeller, other, arguments.out / name)
 
-    def mixture(kind: type[SfSSupervision] = SfSSupervision) -> SfSSupervision:
-        return kind(labelled, str(folder), real_share=0.5, batch_size=16 if kind is SfSSupervision else 8)
+    def mixture(kind: type[SfSSupervision] = SfSSupervision, labels: str = "skipnet") -> SfSSupervision:
+        batch_size = 16 if kind is SfSSupervision else 8
+        return kind(labelled, str(arguments.out / labels), real_share=0.5, batch_size=batch_size)
 
     models: dict[str, Predictor | SfSNet] = {
         "mean face": start.baseline(labelled),
@@ -159,7 +163,8 @@ def main() -> None:
         "synthetic only": fit(continued(SfSNet, start), labelled, arguments.more),
         "reconstruction only": fit(continued(WithoutLabels, start), mixture(RealAlone), arguments.more),
         "reconstruction beside labels": fit(continued(WithoutLabels, start), mixture(), arguments.more),
-        "SfS-supervision": fit(continued(SfSNet, start), mixture(), arguments.more),
+        "SfS-supervision, SkipNet's labels": fit(continued(SfSNet, start), mixture(), arguments.more),
+        "SfS-supervision, own labels": fit(continued(SfSNet, start), mixture(labels="own"), arguments.more),
     }
     for title, data in (("unlabelled kind", other), ("labelled kind", labelled)):
         print(f"\n| {title}, held out | " + " | ".join(COLUMNS.values()) + " |\n|" + "---|" * (len(COLUMNS) + 1))
