@@ -33,13 +33,14 @@ def stored_keys(keys: Sequence[str]) -> list[str]:
 
 
 def pack(batch: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
-    """A batch as arrays of the types that lie on disk."""
+    """A batch as contiguous arrays of the types that lie on disk: safetensors writes memory as it lies."""
     packed = {}
     for key, value in batch.items():
         kind = _TYPES.get(key)
         if kind == "u1" and value.is_floating_point():
             value = (value.clamp(0, 1) * 255).round()
-        packed[key] = value.cpu().numpy().astype(kind or value.cpu().numpy().dtype)
+        array = value.cpu().numpy()
+        packed[key] = np.ascontiguousarray(array, kind or array.dtype)
     return packed
 
 

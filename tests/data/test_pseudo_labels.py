@@ -49,6 +49,14 @@ def test_round_trip(tmp_path: Path) -> None:
     torch.testing.assert_close(batch["shading"], shade(batch["normal"], batch["light"]))
 
 
+def test_memory_order_does_not_matter(tmp_path: Path) -> None:
+    """Networks on a CPU answer with channels last."""
+    truth = label(0)
+    told = {**truth, **{key: truth[key][None].to(memory_format=torch.channels_last)[0] for key in ("normal", "albedo")}}
+    write_pseudo_label(tmp_path / "a.safetensors", told)
+    assert (PseudoLabels(tmp_path).batch([0])["normal"][0] - truth["normal"]).abs().max() < 1e-3
+
+
 def test_files_are_small_and_whole(tmp_path: Path) -> None:
     path = write_pseudo_label(tmp_path / "deep" / "a.safetensors", label(0))
     assert path.stat().st_size < SIZE * SIZE * (4 + 2 * 6) + 1000
