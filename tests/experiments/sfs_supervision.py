@@ -3,7 +3,8 @@
 ``python tests/experiments/sfs_supervision.py OUT --morphable ict:PATH``
 
 Labelled faces are procedural and plain, as the paper's synthetic ones. The "real" ones, of another face model, wear
-hair, hats and glasses and went through a camera; they are seen without labels and used again with them only to score. Four ways to use the unlabelled faces start from the same network:
+hair, hats and glasses and went through a camera; they are seen without labels and used again with them only to score.
+These ways to use the unlabelled faces start from the same network:
 
 - synthetic only: labelled faces alone;
 - reconstruction only: the network goes on with the unlabelled faces and nothing but |S A - I|;
