@@ -78,6 +78,10 @@ def _mirror(key: str, value: Tensor, width: int | None) -> Tensor:
             raise UserError("landmarks cannot be mirrored alone: the batch needs a picture to tell its width.")
         swapped = value[:, list(LANDMARK_FLIP)]
         return torch.stack((width - 1 - swapped[..., 0], swapped[..., 1]), -1)
+    if key == "landmark_error":
+        return value[:, list(LANDMARK_FLIP)]
+    if key == "confidence":
+        return value
     if key == "rotation":  # M Rz Ry Rx M with M = diag(-1, 1, 1) turns about y and z the other way
         return value * value.new_tensor([1, -1, -1])
     if key == "translation":

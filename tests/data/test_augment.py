@@ -101,6 +101,14 @@ def test_every_key_of_the_contract_has_a_rule() -> None:
             assert hflip(batch)[key].shape == batch[key].shape
 
 
+def test_errors_of_landmarks_swap_sides_with_them() -> None:
+    errors = torch.arange(68.0)[None]
+    mirrored = hflip({"landmark_error": errors, "confidence": torch.tensor([0.7])})
+    assert mirrored["landmark_error"][0, 36] == 45
+    assert mirrored["landmark_error"][0, 30] == 30
+    assert mirrored["confidence"] == 0.7
+
+
 def test_some_samples_only() -> None:
     batch = sample()
     where = torch.tensor([True, False, True])
