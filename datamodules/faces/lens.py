@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from datamodules.sampling.background import pixel_grid
-from datamodules.sampling.draws import Draws
+from datamodules.sampling.draws import Draws, per_picture
 
 __all__ = ["blur", "flare", "vignette"]
 
@@ -26,14 +26,14 @@ def flare(linear: Tensor, draws: Draws) -> Tensor:
     veil = draws.chance("veiled", 0.06) * draws.between("veil", 0.02, 0.15)
     colour = 1 + 0.15 * draws.normal("veil colour", 3, limit=2)
     haze = torch.from_numpy(veil[:, None] * colour).to(linear).view(count, 3, 1, 1)
-    return torch.lerp(linear, glow, _numbers(amount, linear)) * (1 - haze) + haze
+    return torch.lerp(linear, glow, per_picture(amount, linear)) * (1 - haze) + haze
 
 
 def vignette(linear: Tensor, draws: Draws) -> Tensor:
     """Corners darker by up to a half, around the middle of the photo that the crop is from."""
     x, y = pixel_grid(linear.shape[-1], linear.device)
     middle = torch.from_numpy(draws.between("vignette middle", -0.5, 0.5, 2)).to(linear)[..., None, None, None]
-    strength = _numbers(draws.chance("vignetted", 0.4) * draws.between("vignette", 0.05, 0.25), linear)
+    strength = per_picture(draws.chance("vignetted", 0.4) * draws.between("vignette", 0.05, 0.25), linear)
     distance = (x - middle[:, 0]) ** 2 + (y - middle[:, 1]) ** 2
     return linear / (1 + strength * distance[:, : len(linear)].view(len(linear), 1, *linear.shape[2:]))
 
@@ -76,7 +76,3 @@ def _motion(linear: Tensor, step: Tensor) -> Tensor:
         grid = here + (share * step * (2 / linear.shape[-1]))[:, None, None, :]
         total += F.grid_sample(linear, grid, padding_mode="border", align_corners=False)
     return total / len(shares)
-
-
-def _numbers(values: np.ndarray, like: Tensor) -> Tensor:
-    return torch.from_numpy(np.asarray(values)).to(like)[:, None, None, None]

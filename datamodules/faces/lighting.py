@@ -11,7 +11,7 @@ from torch import Tensor
 from datamodules.faces.framing import Placed
 from datamodules.faces.shadows import cast_shadow, crevices, dapples, lamp_frame
 from datamodules.faces.specular import WET, gloss_of_people, highlights
-from datamodules.sampling.draws import Draws
+from datamodules.sampling.draws import Draws, per_picture
 from datamodules.sampling.light import Light
 from zoo.render.sh import shade
 
@@ -55,7 +55,7 @@ def leaving_light(
         shading = shading - torch.minimum(share, shading) * unseen
     if "crevices" in effects:
         lost = crevices(maps["depth"] * millimetres, maps["cover"], normal)
-        shading = shading * (1 - lost * _numbers(draws.between("crevices", 0.4, 1.0), lost))
+        shading = shading * (1 - lost * per_picture(draws.between("crevices", 0.4, 1.0), lost))
     product = albedo * shading
     if "specular" not in effects:
         return product
@@ -82,7 +82,7 @@ def _unseen(
     if "shadows" in effects:
         width = 2 + 30 * light.softness[:, 0]
         unseen = cast_shadow(placed.vertices * millimetres, middle, points, maps["normal"], frame, width)
-        unseen = unseen * _numbers(draws.between("shadow", 0.6, 1.0), unseen)
+        unseen = unseen * per_picture(draws.between("shadow", 0.6, 1.0), unseen)
     rows = np.flatnonzero(draws.chance("dappled", 0.08)) if "dapples" in effects else np.empty(0, int)
     if len(rows):
         few = torch.from_numpy(rows).to(unseen.device)
@@ -94,10 +94,6 @@ def _unseen(
 
 def backlight(behind: Tensor, draws: Draws) -> Tensor:
     """A background much brighter than the face, as in front of a window: up to six times, in one picture of eight."""
-    return behind * _numbers(
+    return behind * per_picture(
         np.where(draws.chance("backlit", 0.12), np.exp(draws.between("backlight", 0.3, 1.8)), 1.0), behind
     )
-
-
-def _numbers(values: np.ndarray, like: Tensor) -> Tensor:
-    return torch.from_numpy(np.asarray(values)).to(like)[:, None, None, None]

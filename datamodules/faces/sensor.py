@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.sampling.draws import Draws, noise
+from datamodules.sampling.draws import Draws, noise, per_picture
 
 __all__ = ["exposure", "monochrome", "sensor_noise", "tone", "white_balance"]
 
@@ -16,7 +16,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 def exposure(linear: Tensor, draws: Draws) -> Tensor:
     """Brighter or darker by up to 1.5."""
-    return linear * _numbers(np.exp(draws.between("exposure", -0.4, 0.4)), linear)
+    return linear * per_picture(np.exp(draws.between("exposure", -0.4, 0.4)), linear)
 
 
 def white_balance(linear: Tensor, draws: Draws) -> Tensor:
@@ -39,7 +39,7 @@ def sensor_noise(linear: Tensor, draws: Draws) -> Tensor:
     Cameras smooth their noise away and leave grains of a few pixels; those get as much of it in three of ten pictures.
     """
     strength = np.exp(draws.between("noise strength", np.log(0.002), np.log(0.02)))
-    photons, sensor = _numbers(strength**1.5, linear), _numbers(0.3 * strength, linear)
+    photons, sensor = per_picture(strength**1.5, linear), per_picture(0.3 * strength, linear)
     white = _white(draws.words("noise").to(linear.device), linear)
     rows = np.flatnonzero(draws.chance("smeared noise", 0.3))
     if len(rows):
@@ -65,12 +65,12 @@ def tone(srgb: Tensor, draws: Draws) -> Tensor:
     Returns:
         (B,3,H,W) in [0,1].
     """
-    contrast = _numbers(0.35 * draws.normal("contrast", limit=2), srgb)
+    contrast = per_picture(0.35 * draws.normal("contrast", limit=2), srgb)
     # between the line (0) and a smooth step (1); below 0 it is flatter in the middle
     curved = srgb + contrast * srgb * (1 - srgb) * (2 * srgb - 1)
-    lift = _numbers(draws.chance("blacks are lifted", 0.15) * draws.between("lift", 0.0, 0.08), srgb)
+    lift = per_picture(draws.chance("blacks are lifted", 0.15) * draws.between("lift", 0.0, 0.08), srgb)
     curved = lift + (1 - lift) * curved
-    saturation = _numbers(np.exp(0.18 * draws.normal("saturation", limit=2)), srgb)
+    saturation = per_picture(np.exp(0.18 * draws.normal("saturation", limit=2)), srgb)
     return torch.lerp(_luma(curved), curved, saturation).clamp(0, 1)
 
 
@@ -80,7 +80,7 @@ def monochrome(srgb: Tensor, draws: Draws) -> Tensor:
     if not len(rows):
         return srgb
     few = torch.from_numpy(rows).to(srgb.device)
-    sepia = _numbers(draws.chance("sepia", 0.25) * draws.between("sepia strength", 0.3, 1.0), srgb)[few]
+    sepia = per_picture(draws.chance("sepia", 0.25) * draws.between("sepia strength", 0.3, 1.0), srgb)[few]
     toned = _luma(srgb[few]) ** (1 + sepia * srgb.new_tensor([-0.12, 0.03, 0.2]).view(1, 3, 1, 1))
     srgb = srgb.clone()
     srgb[few] = toned
@@ -89,7 +89,3 @@ def monochrome(srgb: Tensor, draws: Draws) -> Tensor:
 
 def _luma(srgb: Tensor) -> Tensor:
     return (srgb * srgb.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
-
-
-def _numbers(values: np.ndarray, like: Tensor) -> Tensor:
-    return torch.from_numpy(np.asarray(values)).to(like)[:, None, None, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from torch import Tensor
 
-__all__ = ["SPLITS", "Draws", "noise"]
+__all__ = ["SPLITS", "Draws", "noise", "per_picture"]
 
 SPLITS = ("train", "val", "test", "predict")
 
@@ -70,6 +71,11 @@ class Draws:
     def words(self, purpose: str) -> Tensor:
         """One 32-bit number a sample, ``(B,)`` int64, from which ``noise`` makes any amount of noise on any device."""
         return torch.from_numpy((self.uniform(purpose) * 2**32).astype(np.int64))
+
+
+def per_picture(values: NDArray[Any], like: Tensor) -> Tensor:
+    """One number a sample, as (B,1,1,1) of the type and on the device of ``like``."""
+    return torch.from_numpy(np.asarray(values)).to(like)[:, None, None, None]
 
 
 def noise(words: Tensor, *shape: int) -> Tensor:
