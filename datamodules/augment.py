@@ -19,7 +19,26 @@ __all__ = ["UNFLIPPABLE", "flip_coins", "hflip", "recolour", "refuse_unflippable
 UNFLIPPABLE = ("identity", "expression", "texture", "vertices", "triangles")
 """Keys without a mirror image: the other person's coefficients are not known, and a mesh would turn inside out."""
 
-_MAPS = ("image", "target", "albedo", "shading", "reconstruction", "normal", "depth", "mask", "segmentation")
+_MAPS = (
+    "image",
+    "target",
+    "albedo",
+    "shading",
+    "reconstruction",
+    "normal",
+    "depth",
+    "mask",
+    "segmentation",
+    "instances",
+    "superpixels",
+    "shading_labels",
+    "relit",
+    "relit_shading",
+    "assignment",
+    "illumination",
+    "reflectance",
+    "enhanced",
+)
 
 
 def hflip(batch: Mapping[str, Any], where: Tensor | None = None) -> dict[str, Any]:
@@ -78,6 +97,9 @@ def _mirror(key: str, value: Tensor, width: int | None) -> Tensor:
             raise UserError("landmarks cannot be mirrored alone: the batch needs a picture to tell its width.")
         swapped = value[:, list(LANDMARK_FLIP)]
         return torch.stack((width - 1 - swapped[..., 0], swapped[..., 1]), -1)
+    if key == "judgements":
+        x1, y1, x2, y2, *rest = value.unbind(-1)
+        return torch.stack((1 - x1, y1, 1 - x2, y2, *rest), -1)
     if key == "landmark_error":
         return value[:, list(LANDMARK_FLIP)]
     if key == "confidence":

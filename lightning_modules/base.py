@@ -71,6 +71,14 @@ class ZooModule(LightningModule):
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """From the contract's image to the contract's outputs, with all pre- and post-processing."""
 
+    def answer(self, batch: Batch) -> dict[str, Tensor]:
+        """The prediction for a batch, as losses and metrics see it: that of its image, unless a paper needs more.
+
+        A paper that learns from several pictures of a scene answers all of them here; ``forward`` stays the one path
+        for one picture.
+        """
+        return self(batch["image"])
+
     @abstractmethod
     def losses(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """Named terms, unweighted, each a scalar."""
@@ -107,7 +115,7 @@ class ZooModule(LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """One batch: predict, weigh, log each term."""
-        terms = self.losses(self(batch["image"]), batch)
+        terms = self.losses(self.answer(batch), batch)
         loss = self.total_loss(terms)
         self._log_losses("train", terms, loss, batch)
         return loss
@@ -125,7 +133,7 @@ class ZooModule(LightningModule):
         return self(batch["image"])
 
     def _evaluate(self, stage: str, metrics: MetricCollection, batch: dict[str, Tensor]) -> None:
-        prediction = self(batch["image"])
+        prediction = self.answer(batch)
         terms = self.losses(prediction, batch)
         self._log_losses(stage, terms, self.total_loss(terms), batch)
         metrics.update(prediction, batch)

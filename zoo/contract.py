@@ -4,8 +4,9 @@ Tensors are float32 and batch first; colours are RGB. This module needs torch al
 below the papers imports anything of theirs, so that a building block can be lifted out of the zoo.
 
 A dimension named by a letter has one size in all keys of a batch: ``B`` batch, ``H`` and ``W``
-height and width, ``V`` vertices. ``K`` (a number of coefficients) and ``T`` (triangles) are a
-key's own. Light follows ``zoo.render.sh``; landmarks follow the iBUG order of 68 points.
+height and width, ``V`` vertices. ``K`` (a number of coefficients), ``T`` (triangles), ``P`` (pairs of
+points) and ``L`` (further lights) are a key's own. Light follows ``zoo.render.sh``;
+landmarks follow the iBUG order of 68 points.
 """
 
 from __future__ import annotations
@@ -57,6 +58,27 @@ KEYS: dict[str, Key] = {
     "light": Key(("B", "3", "9"), "spherical-harmonic radiance per colour, camera frame; see zoo.render.sh"),
     "mask": Key(("B", "1", "H", "W"), "1 where the sample is valid", 0.0, 1.0),
     "segmentation": Key(("B", "H", "W"), "class ids, 255 = ignore", 0.0, 255.0, torch.int64),
+    "instances": Key(("B", "H", "W"), "ids of the things in a picture, 0 = nothing", 0.0, None, torch.int64),
+    "superpixels": Key(("B", "H", "W"), "ids of small regions of one surface each, 0 = none", 0.0, None, torch.int64),
+    "judgements": Key(
+        ("B", "P", "6"),
+        "pairs of points: x1, y1, x2, y2 as fractions of width and height; which has the darker albedo "
+        "(0 neither, 1 or 2); weight (0 = padding)",
+        0.0,
+    ),
+    "shading_labels": Key(
+        ("B", "H", "W"),
+        "0 edge of depth or normal, 1 of a shadow, 2 smooth, 255 = ignore",
+        0.0,
+        255.0,
+        torch.int64,
+    ),
+    "relit": Key(("B", "L", "3", "H", "W"), "the same scene under other lights, sRGB-encoded", 0.0, 1.0),
+    "relit_shading": Key(("B", "L", "1|3", "H", "W"), "the shading of each of those pictures, linear", 0.0),
+    "assignment": Key(("B", "1", "H", "W"), "probability that the image's gradient is one of albedo", 0.0, 1.0),
+    "illumination": Key(("B", "1", "H", "W"), "Retinex: light on the sRGB-encoded brightest channel", 0.0),
+    "reflectance": Key(("B", "1", "H", "W"), "Retinex: illumination x reflectance = the brightest channel", 0.0),
+    "enhanced": Key(("B", "3", "H", "W"), "the image with its illumination raised, sRGB-encoded", 0.0, 1.0),
     "landmarks": Key(("B", "68", "2"), "iBUG order, pixels, x right, y down, centre of the top-left pixel is (0, 0)"),
     "landmark_error": Key(("B", "68"), "distance from the truth to be expected of each landmark, pixels", 0.0),
     "confidence": Key(("B",), "probability that the picture shows what the model is for, such as a face", 0.0, 1.0),
@@ -136,7 +158,7 @@ def _check_shape(name: str, key: Key, value: Tensor, sizes: dict[str, int]) -> N
     fits = value.ndim == len(key.shape)
     for expected, size in zip(key.shape, value.shape, strict=False):
         if not expected[0].isdigit():
-            own = expected in ("K", "T")
+            own = expected in ("K", "T", "P", "L")
             fits &= own or sizes.setdefault(expected, size) == size
         else:
             fits &= str(size) in expected.split("|")

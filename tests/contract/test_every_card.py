@@ -76,7 +76,7 @@ def test_fits_validates_tests_and_predicts(card: ModelCard, tmp_path: Path) -> N
     assert any(key.startswith("test/") and "loss" not in key for key in run.test(model, data, verbose=False)[0])
     data.setup("test")
     batch = next(iter(data.test_dataloader()))
-    panels = model.panels(model(batch["image"]), batch)
+    panels = model.panels(model.answer(batch), batch)
     for title, picture in panels.items():
         assert picture.shape[:2] == (len(batch["image"]), 3), title
         assert 0 <= picture.min() <= picture.max() <= 1, title
@@ -92,7 +92,7 @@ def test_trains(card: ModelCard, tmp_path: Path) -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
     for _ in range(80):
-        loss = model.total_loss(model.losses(model(batch["image"]), batch))
+        loss = model.total_loss(model.losses(model.answer(batch), batch))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -91,7 +91,7 @@ def test_pose_is_that_of_the_mirrored_head() -> None:
 
 def test_every_key_of_the_contract_has_a_rule() -> None:
     for key in KEYS:
-        sizes = {"B": 2, "H": 4, "W": 4, "K": 3, "V": 6, "T": 5, "1|3": 3}
+        sizes = {"B": 2, "H": 4, "W": 4, "K": 3, "V": 6, "T": 5, "P": 3, "L": 2, "1|3": 3}
         shape = [sizes[name] if name in sizes else int(name) for name in KEYS[key].shape]
         batch = {key: torch.ones(shape, dtype=KEYS[key].dtype), "mask": torch.ones(2, 1, 4, 4)}
         if key in ("identity", "expression", "texture", "vertices", "triangles"):
@@ -99,6 +99,11 @@ def test_every_key_of_the_contract_has_a_rule() -> None:
                 hflip(batch)
         else:
             assert hflip(batch)[key].shape == batch[key].shape
+
+
+def test_judged_points_move_with_the_picture() -> None:
+    pairs = torch.tensor([[[0.1, 0.2, 0.6, 0.7, 1.0, 0.5]]])
+    assert hflip({"judgements": pairs})["judgements"][0, 0].tolist() == pytest.approx([0.9, 0.2, 0.4, 0.7, 1.0, 0.5])
 
 
 def test_errors_of_landmarks_swap_sides_with_them() -> None:
