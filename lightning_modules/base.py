@@ -99,9 +99,12 @@ class ZooModule(LightningModule):
         """What training starts from, given the tensors of another module of this class: those, by default."""
         return state
 
-    def baseline(self, data: LightningDataModule) -> Predictor | None:
-        """The trivial answer that the model is set beside, learned from the training data; none by default."""
-        return None
+    def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:
+        """The trivial answers that the model is set beside, by names for people; none by default.
+
+        What an answer needs to know, such as a mean, it learns from the training data.
+        """
+        return {}
 
     # Steps
 

@@ -112,7 +112,7 @@ class FaceLandmarks(ZooModule):
             compute_groups=False,
         )
 
-    def baseline(self, data: LightningDataModule) -> Predictor:
+    def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:
         """The mean place of each point in the training crops, and the error that its spread lets expect."""
         total, squares, count = torch.zeros(68, 2, dtype=torch.float64), torch.zeros(68, 2, dtype=torch.float64), 0.0
         for _, batch in zip(range(64), data.train_dataloader(), strict=False):
@@ -124,7 +124,8 @@ class FaceLandmarks(ZooModule):
         mean = total / max(count, 1.0)
         variance = (squares / max(count, 1.0) - mean.square()).sum(-1).clamp_min(0)
         # the mean length of a normally distributed offset is sqrt(pi) / 2 of its root mean square
-        return _MeanShape(mean.float(), (variance.sqrt() * math.sqrt(math.pi) / 2).float())
+        spread = variance.sqrt() * math.sqrt(math.pi) / 2
+        return {"mean shape": _MeanShape(mean.float(), spread.float())}
 
     def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """Input, its points with the confidence in their colour, and the true ones where the batch has them."""

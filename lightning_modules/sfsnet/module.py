@@ -163,9 +163,9 @@ class SfSNet(ZooModule):
         """Weights of a network half as wide become those of this one, which at first computes the same."""
         return widen(state, self.state_dict())
 
-    def baseline(self, data: LightningDataModule) -> Predictor:
+    def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:
         """Mean normal map, mean albedo and mean light of the training data."""
-        return _MeanFace(mean_over_data(data.train_dataloader(), ["normal", "albedo", "light"]))
+        return {"mean face": _MeanFace(mean_over_data(data.train_dataloader(), ["normal", "albedo", "light"]))}
 
     def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """Input and layers, with the truth beside each where the batch has it."""

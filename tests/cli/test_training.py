@@ -32,7 +32,11 @@ def test_fit_leaves_a_whole_run_and_says_where(toy, run):
         rows = list(csv.DictReader(file))
     assert {"step", "train/loss_albedo", "val/loss", "val/albedo_error", "test/albedo_error"} <= set(rows[0])
     figures = json.loads((folder / "test.json").read_text())
-    assert figures["baseline"]["albedo_error"] == pytest.approx(0.125, abs=0.01)
+    assert list(figures["baselines"]) == ["grey", "dark grey"]
+    assert figures["baselines"]["grey"]["albedo_error"] == pytest.approx(0.125, abs=0.01)
+    assert figures["baselines"]["dark grey"]["albedo_error"] == pytest.approx(0.17, abs=0.02)
+    heading = next(line for line in out.splitlines() if line.lstrip().startswith("metric "))
+    assert heading.split() == ["metric", "model", "grey", "dark", "grey", "better", "is"]
     assert "albedo_error" in out
     assert f"{figures['model']['albedo_error']:.4g}" in out
     place = folder.relative_to(toy)
@@ -108,7 +112,8 @@ def test_weights_and_biases_is_offline_and_holds_everything(toy, start):
         "train/loss_albedo",
         "val/albedo_error",
         "test/albedo_error",
-        "baseline/albedo_error",
+        "baseline/grey/albedo_error",
+        "baseline/dark grey/albedo_error",
         "toy_models.Toy",
     ):
         assert name.encode() in content

@@ -50,15 +50,18 @@ class Toy(ZooModule):
     def views(self, prediction):
         return {"half light": prediction["albedo"].clamp(0, 1) / 2}
 
-    def baseline(self, data):
-        return Grey()
+    def baselines(self, data):
+        return {"grey": Grey(), "dark grey": Grey(0.1)}
 
 
 class Grey:
-    """Says 0.25 whatever it is shown."""
+    """Says one value whatever it is shown."""
+
+    def __init__(self, value=0.25) -> None:
+        self.value = value
 
     def predict(self, batch):
-        return {"albedo": torch.full_like(batch["albedo"], 0.25)}
+        return {"albedo": torch.full_like(batch["albedo"], self.value)}
 
 
 class Noise(Dataset):

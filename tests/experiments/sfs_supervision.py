@@ -169,7 +169,7 @@ def main() -> None:
         "SfS-supervision, own labels": (SfSNet, mixture(labels="own")),
     }
     models: dict[str, Predictor | SfSNet] = {
-        "mean face": start.baseline(labelled),
+        **start.baselines(labelled),
         "SkipNet, the teacher": teacher,
         "common start": start,
     }

@@ -64,7 +64,7 @@ def test_the_baseline_is_the_mean_shape_and_expects_its_own_error() -> None:
         size=48, train=32, val=4, test=4, cache=False, keys=("image", "landmarks"), camera=CameraRange(margin=1.6)
     )
     data = LandmarkCrops(faces, size=32, batch_size=16)
-    baseline = FaceLandmarks(**SMALL).baseline(data)
+    baseline = FaceLandmarks(**SMALL).baselines(data)["mean shape"]
     ratio, error = ExpectedErrorRatio(), LandmarkError()
     for batch in data.train_dataloader():
         ratio.update(baseline.predict(batch), batch)

@@ -75,5 +75,5 @@ def test_it_trains_outside_the_repository(installed: Path, tmp_path: Path) -> No
         "--logger", "csv",
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "baseline" in run.stdout
+    assert "mean face" in run.stdout
     assert list(tmp_path.glob("runs/sfsnet/*/checkpoints/best.ckpt"))

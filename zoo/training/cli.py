@@ -35,7 +35,7 @@ from zoo.training.messages import plain_complaint
 from zoo.training.pictures import PanelWriter
 from zoo.training.progress import Progress
 from zoo.training.report import (
-    baseline_metrics,
+    baselines_metrics,
     directions,
     print_metrics,
     print_places,
@@ -288,7 +288,7 @@ class ZooCLI(LightningCLI):
         print(f"{self.model_name}: {count / 1e6:.2f} M parameters on {where}, data {data}, run {self.run.folder}")
 
     def after_fit(self) -> None:
-        """Test the best checkpoint, set it beside the baseline, and say where everything lies."""
+        """Test the best checkpoint, set it beside the baselines, and say where everything lies."""
         best = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
         used = Path(best) if best and Path(best).is_file() else self.run.trained
         places: dict[str, object] = {}
@@ -296,12 +296,13 @@ class ZooCLI(LightningCLI):
             if used is not None:
                 self.model.load_state_dict(torch.load(used, map_location="cpu", weights_only=True)["state_dict"])
             ours = test_metrics(self.trainer, self.model, self.datamodule)
-            baseline = baseline_metrics(self.model, self.datamodule)
+            baselines = baselines_metrics(self.model, self.datamodule)
             if self.trainer.is_global_zero:
-                write_metrics(self.run, ours, baseline)
-                for each in self.trainer.loggers:
-                    each.log_metrics({f"baseline/{key}": value for key, value in baseline.items()})
-                print_metrics(f"{self.model_name} on the test data", ours, baseline, directions(self.model))
+                write_metrics(self.run, ours, baselines)
+                for name, theirs in baselines.items():
+                    for each in self.trainer.loggers:
+                        each.log_metrics({f"baseline/{name}/{key}": value for key, value in theirs.items()})
+                print_metrics(f"{self.model_name} on the test data", ours, baselines, directions(self.model))
         if not self.trainer.is_global_zero:
             return
         if self.pictures.latest:

@@ -1,4 +1,4 @@
-"""What a person reads when training has ended: figures beside the trivial baseline, and where everything lies."""
+"""What a person reads when training has ended: figures beside the trivial baselines, and where everything lies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from lightning_modules.base import ZooModule
 from zoo.runs import Run
 
-__all__ = ["baseline_metrics", "directions", "print_metrics", "print_places", "test_metrics", "write_metrics"]
+__all__ = ["baselines_metrics", "directions", "print_metrics", "print_places", "test_metrics", "write_metrics"]
 
 
 def test_metrics(trainer: Trainer, model: LightningModule, data: LightningDataModule) -> dict[str, float]:
@@ -24,43 +24,42 @@ def test_metrics(trainer: Trainer, model: LightningModule, data: LightningDataMo
 
 
 @torch.no_grad()
-def baseline_metrics(model: LightningModule, data: LightningDataModule) -> dict[str, float]:
-    """The same metrics of the model's trivial baseline; empty where it has none."""
+def baselines_metrics(model: LightningModule, data: LightningDataModule) -> dict[str, dict[str, float]]:
+    """The same metrics of each of the model's trivial baselines, by its name; empty where it has none."""
     if not isinstance(model, ZooModule):
         return {}
-    baseline = model.baseline(data)
-    if baseline is None:
+    baselines = model.baselines(data)
+    if not baselines:
         return {}
-    metrics = model.metrics()
+    metrics = {name: model.metrics() for name in baselines}
     for batch in data.test_dataloader():
-        metrics.update(baseline.predict(batch), batch)
-    return {key: float(value) for key, value in metrics.compute().items()}
+        for name, baseline in baselines.items():
+            metrics[name].update(baseline.predict(batch), batch)
+    return {name: {key: float(value) for key, value in each.compute().items()} for name, each in metrics.items()}
 
 
 def print_metrics(
-    title: str, ours: Mapping[str, float], baseline: Mapping[str, float], better: Mapping[str, bool]
+    title: str, ours: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]], better: Mapping[str, bool]
 ) -> None:
-    """A table of metrics, the baseline's beside them.
+    """A table of metrics, those of each baseline beside them.
 
     Args:
         title: What was measured, above the table.
         ours: The model's figures.
-        baseline: The baseline's figures; where empty, there is no such column.
+        baselines: The figures of each baseline, by its name; each has a column.
         better: Whether higher is better, where it is known.
     """
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    table.add_column("metric")
-    table.add_column("model", justify="right")
-    if baseline:
-        table.add_column("baseline", justify="right")
+    table.add_column("metric", no_wrap=True)
+    table.add_column("model", justify="right", no_wrap=True)
+    for name in baselines:
+        table.add_column(name, justify="right")
     table.add_column("better is", style="dim")
     for key, value in ours.items():
         if key == "loss" or key.startswith("loss_"):
             continue
-        row = [key, f"{value:.4g}"]
-        if baseline:
-            row.append(f"{baseline[key]:.4g}" if key in baseline else "-")
-        table.add_row(*row, {True: "higher", False: "lower"}.get(better.get(key), ""))  # type: ignore[arg-type]
+        theirs = [f"{each[key]:.4g}" if key in each else "-" for each in baselines.values()]
+        table.add_row(key, f"{value:.4g}", *theirs, {True: "higher", False: "lower"}.get(better.get(key), ""))  # type: ignore[arg-type]
     Console().print(table)
 
 
@@ -72,9 +71,9 @@ def directions(model: LightningModule) -> dict[str, bool]:
     return {key: metric.higher_is_better for key, metric in inner.items() if metric.higher_is_better is not None}
 
 
-def write_metrics(run: Run, ours: Mapping[str, float], baseline: Mapping[str, float]) -> None:
+def write_metrics(run: Run, ours: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]]) -> None:
     """Keep the table as ``test.json`` in the run's folder."""
-    content = {"model": dict(ours), "baseline": dict(baseline)}
+    content = {"model": dict(ours), "baselines": {name: dict(each) for name, each in baselines.items()}}
     (run.folder / "test.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
