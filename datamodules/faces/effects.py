@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from datamodules.faces.compression import compress, lose_resolution
+from datamodules.effects.compression import compress, lose_resolution
+from datamodules.effects.sensor import exposure, monochrome, sensor_noise, tone, white_balance
 from datamodules.faces.lens import blur, flare, vignette
 from datamodules.faces.lighting import SURFACE_EFFECTS
-from datamodules.faces.sensor import exposure, monochrome, sensor_noise, tone, white_balance
 from datamodules.sampling.draws import Draws
 from zoo.errors import UserError
 from zoo.imaging import linear_to_srgb

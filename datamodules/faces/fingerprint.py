@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import fields
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
+from datamodules.fingerprint import source_fingerprint
 from zoo.morphable import MorphableModel
 
 __all__ = ["code_fingerprint", "model_fingerprint"]
 
-_ROOT = Path(__file__).parents[2]
 _SOURCES = (
+    "datamodules/effects",
     "datamodules/faces",
     "datamodules/sampling",
     "zoo/render",
@@ -24,15 +23,9 @@ _SOURCES = (
 )
 
 
-@lru_cache(maxsize=1)
 def code_fingerprint() -> str:
     """A hash of the source that decides what a sample looks like, so that no cache outlives a change of it."""
-    digest = hashlib.sha256()
-    for source in _SOURCES:
-        path = _ROOT / source
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    return source_fingerprint(*_SOURCES)
 
 
 def model_fingerprint(model: MorphableModel) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any, Protocol
@@ -24,10 +23,11 @@ from datamodules.sampling.camera import CameraRange
 from datamodules.sampling.draws import Draws
 from datamodules.sampling.pose import PoseRange
 from datamodules.storage import pack, stored_keys, unpack
+from datamodules.threads import one_thread_each
 from zoo.errors import UserError
 from zoo.morphable import MorphableModel
 
-__all__ = ["DEFAULT_KEYS", "ProceduralFaces", "one_thread_each"]
+__all__ = ["DEFAULT_KEYS", "ProceduralFaces"]
 
 DEFAULT_KEYS = ("image", "albedo", "shading", "normal", "light", "mask", "landmarks")
 
@@ -190,24 +190,6 @@ class ProceduralFaces(ZooDataModule):
         if self.trainer is not None:
             return self.trainer.strategy.root_device
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-@contextmanager
-def one_thread_each() -> Iterator[int]:
-    """Say how many batches to render at once: on a CPU as many as it has threads, with one thread each.
-
-    A renderer works through hundreds of small steps. With several threads each step waits for the slowest of them: on
-    a busy machine two threads on one batch were seen to be ten times slower than one.
-    """
-    if torch.cuda.is_available():
-        yield 1
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield before
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Source(Protocol):

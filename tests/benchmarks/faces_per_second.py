@@ -22,9 +22,9 @@ from rich.table import Table
 from datamodules.cache import ArrayCache, MappedArrays
 from datamodules.faces import DEFAULT_KEYS, FaceRenderer, effects, lighting, renderer
 from datamodules.faces.effects import EFFECTS
-from datamodules.faces.module import one_thread_each
 from datamodules.faces.worn import WornRange
 from datamodules.storage import pack, stored_keys, unpack
+from datamodules.threads import one_thread_each
 from zoo.morphable import MorphableModel
 
 STEPS = {

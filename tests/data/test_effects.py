@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
+from datamodules.effects.compression import jpeg
+from datamodules.effects.sensor import monochrome, white_balance
 from datamodules.faces import FACE_KEYS, FaceRenderer
-from datamodules.faces.compression import jpeg
 from datamodules.faces.effects import EFFECTS, apply_effects, check_effects
 from datamodules.faces.framing import place
-from datamodules.faces.sensor import monochrome, white_balance
 from datamodules.faces.shadows import cast_shadow, crevices, lamp_frame
 from datamodules.faces.specular import gloss_of_triangles, highlights
 from datamodules.sampling.background import draw_background

@@ -33,13 +33,14 @@ _TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 def lose_resolution(srgb: Tensor, draws: Draws) -> Tensor:
     """A fifth of the pictures were once smaller, by up to a third of the side, and have been enlarged again."""
     which = np.where(draws.chance("was smaller", 0.2), (draws.uniform("smaller") * len(_SHRINK)).astype(int), -1)
-    size, result = srgb.shape[-1], srgb.clone()
+    size, result = srgb.shape[-2:], srgb.clone()
     for index, share in enumerate(_SHRINK):
         rows = np.flatnonzero(which == index)
         if len(rows):
             few = torch.from_numpy(rows).to(srgb.device)
-            small = F.interpolate(srgb[few], size=(max(8, round(share * size)),) * 2, mode="area")
-            result[few] = F.interpolate(small, size=(size, size), mode="bicubic", align_corners=False).clamp(0, 1)
+            smaller = [max(8, round(share * side)) for side in size]
+            small = F.interpolate(srgb[few], size=smaller, mode="area")
+            result[few] = F.interpolate(small, size=size, mode="bicubic", align_corners=False).clamp(0, 1)
     return result
 
 
