@@ -5,8 +5,10 @@ from zoo.metrics.intrinsic import ScaleInvariantMSE
 from zoo.metrics.keyed import Keyed
 from zoo.metrics.light import LightError
 from zoo.metrics.normals import NormalError, NormalsWithin, angular_error
+from zoo.metrics.whdr import WHDR
 
 __all__ = [
+    "WHDR",
     "Keyed",
     "LightError",
     "MaskedPSNR",
