@@ -5,6 +5,7 @@ from zoo.metrics.intrinsic import ScaleInvariantMSE
 from zoo.metrics.keyed import Keyed
 from zoo.metrics.light import LightError
 from zoo.metrics.normals import NormalError, NormalsWithin, angular_error
+from zoo.metrics.saw_ap import SAWAveragePrecision
 from zoo.metrics.whdr import WHDR
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "MaskedSSIM",
     "NormalError",
     "NormalsWithin",
+    "SAWAveragePrecision",
     "ScaleInvariantMSE",
     "angular_error",
 ]
