@@ -276,7 +276,7 @@ def _pot(chance: Chance) -> Material:
         return Material(
             "glaze", (chance.hue(0.1, 0.6, 0.7), chance.hue(0.1, 0.6, 0.5)), 0.3, chance.seed(), chance.between(0, 0.6)
         )
-    clay = chance.among(((0.44, 0.17, 0.08), (0.36, 0.14, 0.07), (0.50, 0.26, 0.15)))
+    clay = chance.among(((0.38, 0.14, 0.065), (0.31, 0.115, 0.06), (0.42, 0.20, 0.11)))
     return Material("terracotta", (clay, (0.58, 0.48, 0.40)), 1.0, chance.seed(), chance.between(0.2, 1.0))
 
 
@@ -326,7 +326,9 @@ def _woodchip(chance: Chance) -> Material:
 
 def _slab(chance: Chance, kind: str) -> Material:
     first, second = chance.among(_STONES), chance.among(_STONES)
-    joint = chance.among(((0.12, 0.10, 0.075), (0.34, 0.31, 0.27), (0.07, 0.10, 0.04)))
+    # joints are of earth, moss, or mortar that is paler than most stones
+    joints: tuple[RGB, ...] = ((0.12, 0.10, 0.075), (0.07, 0.10, 0.04), (0.50, 0.46, 0.40))
+    joint = chance.among(joints[:2] if kind == "cobbles" else joints)
     scale = {"slabs": (0.4, 0.7), "crazy_paving": (0.35, 0.6), "cobbles": (0.10, 0.16)}[kind]
     return Material(kind, (first, second, joint), chance.between(*scale), chance.seed(), chance.between(0.2, 1.0))
 

@@ -28,10 +28,11 @@ def gravel(surface: Surface) -> Tensor:
     uv = surface.uv
     near, second, name = worley(uv / surface.scale, surface.seed + 1, 0.9)
     seen = fade(surface.footprint, 1.1 * surface.scale)
-    gap = (1 - (second - near) / 0.22).clamp(0, 1) * seen + 0.35 * (1 - seen)
+    # pebbles are round: dark is what is far from every middle, and a thin line where two touch
+    gap = torch.maximum((near - 0.40) / 0.16, 1 - (second - near) / 0.16).clamp(0, 1) * seen + 0.38 * (1 - seen)
     grain = surface.fbm(uv, 0.3 * surface.scale, 2, octaves=2)
     patch = surface.fbm(uv, 0.8, 3, octaves=3)
-    tone = 0.5 + (name - 0.5) * seen + 0.15 * patch
+    tone = 0.5 + 1.3 * (name - 0.5) * seen + 0.15 * patch
     body = mix(surface.colour(0), surface.colour(1), tone) * (1 + 0.14 * grain + 0.14 * patch)[:, None]
     return mix(body, surface.colour(2), 0.8 * gap)
 
@@ -63,21 +64,25 @@ def woodchip(surface: Surface) -> Tensor:
 
 
 def sand(surface: Surface) -> Tensor:
-    """Sand or trodden earth: fine grain, soft clouds, footprints' dark hollows."""
+    """Sand or trodden earth: fine grain, soft clouds, hollows, pebbles."""
     uv = surface.uv
     cloud = surface.fbm(uv, 0.9, 1, octaves=5, gain=0.6)
     grain = surface.fbm(uv, 0.012, 2, octaves=2)
     tone = cell_random((uv / 0.006).floor(), surface.seed + 4)[:, 0] - 0.5
     tone = tone * fade(surface.footprint, 0.012)
-    body = mix(surface.colour(0), surface.colour(1), 0.5 + 0.7 * surface.amount * cloud)
-    return body * (1 + 0.12 * grain + 0.2 * tone)[:, None]
+    body = mix(surface.colour(0), surface.colour(1), 0.5 + (0.2 + 0.3 * surface.amount) * cloud)
+    near, _, name = worley(uv / 0.16, surface.seed + 5)
+    pebble = ((0.04 + 0.16 * name - near) / 0.04).clamp(0, 1) * (name < 0.6) * fade(surface.footprint, 0.08)
+    hollow = (surface.fbm(uv, 0.12, 6, octaves=3) - 0.35).clamp(0, 0.6)
+    body = mix(body, surface.colour(0) * (0.6 + name)[:, None], 0.8 * pebble)
+    return body * (1 + 0.12 * grain + 0.2 * tone - 0.5 * surface.amount * hollow)[:, None]
 
 
 def water(surface: Surface) -> Tensor:
     """A pond: ripples that show the ground here and the sky there, as a tint."""
     uv = surface.uv
     bend = surface.fbm(uv, 0.8, 1, octaves=2)
-    ripple = surface.fbm(uv * uv.new_tensor([0.45, 1.0]) + 0.2 * bend[:, None], 0.22 * surface.scale, 2, octaves=3)
+    ripple = surface.fbm(uv * uv.new_tensor([0.45, 1.0]) + 0.05 * bend[:, None], 0.16 * surface.scale, 2, octaves=3)
     deep = surface.fbm(uv, 1.4, 3, octaves=2)
-    share = 0.5 + 0.5 * deep + surface.amount * (ripple * 1.5).clamp(-0.6, 0.9)
+    share = 0.4 + 0.25 * deep + 0.7 * surface.amount * ripple
     return mix(surface.colour(0), surface.colour(1), share)

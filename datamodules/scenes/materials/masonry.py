@@ -68,20 +68,20 @@ def slabs(surface: Surface) -> Tensor:
     body = mix(surface.colour(0), surface.colour(1), tone[:, 0] * (0.25 + 0.75 * surface.amount))
     # the same cut goes on in no neighbour
     cut = surface.uv + 9 * tone[:, 1:]
-    grain = surface.fbm(cut, 0.18, 3, octaves=4, gain=0.6)
+    grain = surface.fbm(cut, 0.14, 3, octaves=5, gain=0.75)
     stain = surface.fbm(surface.uv, 0.9, 4, octaves=3)
-    body = body * (1 + 0.24 * grain + 0.2 * surface.amount * stain)[:, None]
+    body = body * (1 + 0.13 * grain + 0.2 * surface.amount * stain)[:, None]
     return mix(body, surface.colour(2), 0.9 * lines)
 
 
 def crazy_paving(surface: Surface) -> Tensor:
     """Broken slabs of about ``scale`` with wide joints of the third colour."""
-    return _pieces(surface, joint=0.09, grain=0.22)
+    return _pieces(surface, joint=0.09, grain=0.15)
 
 
 def cobbles(surface: Surface) -> Tensor:
     """Round stones of about ``scale`` set in sand."""
-    return _pieces(surface, joint=0.20, grain=0.14)
+    return _pieces(surface, joint=0.20, grain=0.12)
 
 
 def marble(surface: Surface) -> Tensor:
@@ -116,6 +116,6 @@ def _pieces(surface: Surface, joint: float, grain: float) -> Tensor:
     far = 1 - fade(surface.footprint, 1.2 * surface.scale)
     seam = seam * (1 - far) + 1.6 * joint * far
     tone = (name - 0.5) * (1 - far) + 0.5
-    texture = surface.fbm(surface.uv + 9 * name[:, None], 0.35 * surface.scale, 3, octaves=4, gain=0.6)
+    texture = surface.fbm(surface.uv + 9 * name[:, None], 0.3 * surface.scale, 3, octaves=5, gain=0.75)
     body = mix(surface.colour(0), surface.colour(1), tone)
-    return mix(body * (1 + grain * texture)[:, None], surface.colour(2), seam)
+    return mix(body, surface.colour(2), seam) * (1 + grain * texture)[:, None]

@@ -60,7 +60,7 @@ def terracotta(surface: Surface) -> Tensor:
     marks = noise(points * points.new_tensor([2.0, 110.0, 2.0]), surface.seed + 1) * fade(surface.footprint, 0.01)
     bloom = (surface.fbm(points, 0.16, 2, octaves=3) * 1.3 - 0.35).clamp(0, 1) * surface.amount
     fired = surface.colour(0) * (1 + 0.16 * cloud + 0.06 * marks)[:, None]
-    return mix(fired, surface.colour(1), 0.7 * bloom)
+    return mix(fired, surface.colour(1), 0.5 * bloom)
 
 
 def leather(surface: Surface) -> Tensor:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from datamodules.scenes.materials.noise import fade, worley
 from datamodules.scenes.materials.surface import Surface, mix
 
 __all__ = ["foliage", "grass", "meadow", "rose"]
+
+# each maps metres to a layer's cells: a rotation, then a squeeze of one axis
+_ACROSS = [[1.02, -0.50, 0.40], [0.62, 0.98, 0.16], [-0.40, 0.10, 0.90]]
+_ALONG = [[0.40, 0.90, -0.20], [-0.95, 0.50, 0.30], [0.55, 0.35, 0.95]]
 
 
 def foliage(surface: Surface) -> Tensor:
@@ -20,11 +25,14 @@ def rose(surface: Surface) -> Tensor:
     leaves = _leaves(surface, surface.scale)
     size = 0.13
     near, _, name = worley(surface.points / size, surface.seed + 9)
-    blossom = ((0.40 - near) / 0.10).clamp(0, 1) * (name < 0.25 + 0.4 * surface.amount)
+    # blossoms of all sizes, many on one shoot and none on the next
+    share = 0.12 + 0.3 * surface.amount + 0.45 * surface.fbm(surface.points, 0.45, 7, octaves=2)
+    reach = 0.22 + 0.22 * torch.frac(name * 13)
+    blossom = ((reach - near) / 0.10).clamp(0, 1) * (name < share)
     petals = 1 + 0.25 * surface.fbm(surface.points, 0.02, 8, octaves=2)
-    shade = (0.55 + 1.3 * near.clamp_max(0.4)) * petals
+    shade = (0.5 + 1.2 * near.clamp_max(0.4)) * petals
     seen = fade(surface.footprint, 2.0 * size)
-    blossom = blossom * seen + 0.22 * (1 - seen) * (0.25 + 0.4 * surface.amount)
+    blossom = blossom * seen + 0.25 * (1 - seen) * share.clamp(0, 1)
     return mix(leaves, surface.colour(3) * shade[:, None], blossom)
 
 
@@ -50,15 +58,19 @@ def meadow(surface: Surface) -> Tensor:
 
 def _leaves(surface: Surface, size: float) -> Tensor:
     points, footprint = surface.points, surface.footprint
-    warp = points + 0.35 * size * surface.fbm(points, 2.5 * size, 1, octaves=1)[:, None]
-    near, second, name = worley(warp / size, surface.seed + 2)
     seen = fade(footprint, 1.2 * size)
-    # what is far from the middle of its leaf lies between leaves: one looks into the dark
-    gap = ((near - 0.42) / 0.22).clamp(0, 1) * seen + 0.16 * (1 - seen)
-    rib = (1 - (second - near) / 0.12).clamp(0, 1) * seen
-    clump = surface.fbm(points, 5 * size, 3, octaves=3, gain=0.7)
-    hole = (-clump * 1.4 - 0.45).clamp(0, 1)
-    tone = 0.5 + (name - 0.5) * seen + 0.25 * clump
+    # two layers of long leaves that lie across each other; the higher leaf hides the lower
+    near, second, name = worley(points @ points.new_tensor(_ACROSS) / size, surface.seed + 2)
+    other, behind, again = worley(points @ points.new_tensor(_ALONG) / size + 0.5, surface.seed + 3)
+    height, lower = name - 1.4 * near, again - 1.4 * other
+    front = height > lower
+    name = torch.where(front, name, torch.frac(again * 5.3))
+    rib = (1 - torch.where(front, second - near, behind - other) / 0.10).clamp(0, 1) * seen
+    # where neither layer has a leaf one looks into the dark
+    gap = ((-0.22 - torch.maximum(height, lower)) / 0.25).clamp(0, 1) * seen + 0.22 * (1 - seen)
+    clump = surface.fbm(points, 5 * size, 4, octaves=2, gain=0.7)
+    hole = (-clump * 1.2 - 0.35).clamp(0, 1)
+    tone = 0.5 + (name - 0.5) * seen + 0.2 * clump
     body = mix(surface.colour(0), surface.colour(1), tone)
-    dark = 1 - (1 - (0.75 * gap + 0.2 * rib).clamp(0, 1)) * (1 - 0.8 * hole)
-    return mix(body, surface.colour(2), (0.45 + 0.55 * surface.amount) * dark)
+    dark = 1 - (1 - (0.8 * gap + 0.25 * rib).clamp(0, 1)) * (1 - 0.8 * hole)
+    return mix(body, surface.colour(2), (0.5 + 0.5 * surface.amount) * dark)

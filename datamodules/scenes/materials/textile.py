@@ -155,7 +155,7 @@ def _weave(surface: Surface) -> Tensor:
     threads = torch.sin(u) * torch.sin(v) * fade(surface.footprint, period)
     slub = surface.fbm(surface.uv * surface.uv.new_tensor([0.15, 1.0]), 0.012, 31, octaves=2)
     cloud = surface.fbm(surface.points, 0.25, 32, octaves=2)
-    return 1 + 0.12 * threads + 0.10 * slub + 0.05 * cloud
+    return 1 + 0.12 * threads + 0.07 * slub + 0.05 * cloud
 
 
 def _inside(shape: Tensor, surface: Surface, share: float) -> Tensor:

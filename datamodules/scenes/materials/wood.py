@@ -85,7 +85,7 @@ def _boards(surface: Surface, name: Tensor, along: Tensor, across: Tensor, seam:
     y = (across - 0.5) * surface.scale + (tone[:, 0] - 0.5) * 1.5
     z = 0.03 + 0.2 * tone[:, 1]
     timber = _timber(surface, along + 40 * tone[:, 2], y, z, 1.0)
-    shade = 1 + 0.45 * surface.amount * (tone[:, 2] - 0.5)
+    shade = 1 + 0.6 * surface.amount * (tone[:, 2] - 0.5)
     return timber * (shade * (1 - 0.75 * seam))[:, None]
 
 
@@ -97,7 +97,7 @@ def _timber(surface: Surface, along: Tensor, y: Tensor, z: Tensor, scale: float)
     bend = noise(place / (0.25 * scale), surface.seed * 31 + 11)
     bow = noise(place / (0.07 * scale), surface.seed * 31 + 12)
     radius = ((y + 0.11 * scale).square() + (z + 0.05 * scale).square()).sqrt()
-    turn = radius / ring + 2.2 * bend + 0.35 * bow
+    turn = radius / ring + 1.3 * bend + 0.3 * bow
     phase = turn - turn.floor()
     # early wood darkens slowly to late wood, which ends at once
     late = phase.pow(2.5) * ((1 - phase) / 0.12).clamp(0, 1)
