@@ -6,16 +6,24 @@ from datamodules.base import BatchDataset, ZooDataModule
 from datamodules.celeba import CelebA
 from datamodules.faces import ProceduralFaces
 from datamodules.folder import ImageFolder
+from datamodules.iiw import IIW
+from datamodules.illuminations import Illuminations
 from datamodules.landmark_crops import LandmarkCrops
+from datamodules.mit_intrinsic import MITIntrinsic
 from datamodules.pseudo_labels import PseudoLabels, PseudoLabelWriter
+from datamodules.saw import SAW
 from datamodules.sfs_supervision import SfSSupervision
 from datamodules.sfsnet_synthetic import SfSNetSynthetic
 
 __all__ = [
+    "IIW",
+    "SAW",
     "BatchDataset",
     "CelebA",
+    "Illuminations",
     "ImageFolder",
     "LandmarkCrops",
+    "MITIntrinsic",
     "ProceduralFaces",
     "PseudoLabelWriter",
     "PseudoLabels",
