@@ -75,7 +75,7 @@ def _similarity(x: Tensor, y: Tensor, data_range: float) -> Tensor:
 
 
 def _blur(layer: Tensor) -> Tensor:
-    """Means under the window, as two products of matrices: convolutions in float64 are fifty times slower on a CPU."""
+    """Means under the window, as two products of matrices, because convolutions in float64 are slow on a CPU."""
     rows, columns = (_bands(size, layer) for size in layer.shape[-2:])
     return rows @ layer @ columns.T
 
