@@ -239,6 +239,7 @@ def _rug(chance: Chance) -> Material:
 
 def _picture(chance: Chance) -> Material:
     kind = chance.pick(landscape=0.5, abstract=0.5)
+    colours: tuple[RGB, ...]
     if kind == "landscape":
         sky = chance.among(((0.25, 0.42, 0.68), (0.50, 0.40, 0.42), (0.40, 0.47, 0.52)))
         haze = chance.among(((0.78, 0.66, 0.48), (0.72, 0.74, 0.74), (0.80, 0.52, 0.38)))

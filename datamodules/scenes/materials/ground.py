@@ -40,7 +40,8 @@ def gravel(surface: Surface) -> Tensor:
 def woodchip(surface: Surface) -> Tensor:
     """Chips of wood and bark, ``scale`` long, lying every way, and the dark below them."""
     uv = surface.uv
-    total, top = None, None
+    top = uv.new_full((len(uv),), -9.0)
+    total = torch.zeros_like(top)
     for layer in range(3):
         # chips of a layer lie alike; layers are turned, and the higher chip hides the lower
         turn = 0.6 + 1.05 * layer
@@ -50,10 +51,8 @@ def woodchip(surface: Surface) -> Tensor:
         across = (cos * uv[:, 1] - sin * uv[:, 0]) / (0.36 * surface.scale) + bend
         near, _, name = worley(torch.stack([along, across], -1), surface.seed + 3 + layer, 0.9)
         height = name - 1.6 * (near - 0.38).clamp_min(0) / 0.2
-        total = name if total is None else torch.where(height > top, torch.frac(name * 7 + 0.3 * layer), total)
-        top = height if top is None else torch.maximum(top, height)
-    assert total is not None
-    assert top is not None
+        total = torch.where(height > top, torch.frac(name * 7 + 0.3 * layer), total)
+        top = torch.maximum(top, height)
     seen = fade(surface.footprint, 0.5 * surface.scale)
     tone = 0.5 + (total - 0.5) * seen
     dark = ((0.30 - top) / 0.4).clamp(0, 1) * seen + 0.18 * (1 - seen)
