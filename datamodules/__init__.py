@@ -8,10 +8,12 @@ from datamodules.faces import ProceduralFaces
 from datamodules.folder import ImageFolder
 from datamodules.iiw import IIW
 from datamodules.illuminations import Illuminations
+from datamodules.interleaved import Interleaved
 from datamodules.landmark_crops import LandmarkCrops
 from datamodules.mit_intrinsic import MITIntrinsic
 from datamodules.pseudo_labels import PseudoLabels, PseudoLabelWriter
 from datamodules.saw import SAW
+from datamodules.scenes.module import ProceduralScenes
 from datamodules.sfs_supervision import SfSSupervision
 from datamodules.sfsnet_synthetic import SfSNetSynthetic
 
@@ -22,9 +24,11 @@ __all__ = [
     "CelebA",
     "Illuminations",
     "ImageFolder",
+    "Interleaved",
     "LandmarkCrops",
     "MITIntrinsic",
     "ProceduralFaces",
+    "ProceduralScenes",
     "PseudoLabelWriter",
     "PseudoLabels",
     "SfSNetSynthetic",

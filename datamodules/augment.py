@@ -14,7 +14,7 @@ from zoo.errors import UserError
 from zoo.imaging import linear_to_srgb, srgb_to_linear
 from zoo.render.sh import flip_light
 
-__all__ = ["UNFLIPPABLE", "flip_coins", "hflip", "recolour", "refuse_unflippable"]
+__all__ = ["UNFLIPPABLE", "crop_window", "flip_coins", "hflip", "recolour", "refuse_unflippable"]
 
 UNFLIPPABLE = ("identity", "expression", "texture", "vertices", "triangles")
 """Keys without a mirror image: the other person's coefficients are not known, and a mesh would turn inside out."""
@@ -114,7 +114,8 @@ def _mirror(key: str, value: Tensor, width: int | None) -> Tensor:
 def recolour(batch: Mapping[str, Any], gain: Tensor) -> dict[str, Any]:
     """Change the colour and the strength of the light: image, shading and light follow, albedo and normals stay.
 
-    Where a picture would burn out the product no longer holds, so those pixels leave the mask.
+    The same scene under other lights changes alike. Where a picture would burn out the product no longer holds, so
+    those pixels leave the mask.
 
     Args:
         batch: Tensors by the contract's names.
@@ -124,18 +125,67 @@ def recolour(batch: Mapping[str, Any], gain: Tensor) -> dict[str, Any]:
         A new batch; nothing is changed in place.
     """
     result = dict(batch)
-    plane = gain[:, :, None, None]
-    for key in ("image", "target", "reconstruction"):
+    for key in ("image", "target", "reconstruction", "relit"):
         if key in batch:
-            linear = srgb_to_linear(batch[key]) * plane
+            linear = srgb_to_linear(batch[key]) * _planes(gain, batch[key])
             result[key] = linear_to_srgb(linear.clamp_max(1))
-            if key == "image" and "mask" in batch:
-                result["mask"] = batch["mask"] * (linear.amax(1, keepdim=True) <= 1)
-    if "shading" in batch:
-        result["shading"] = batch["shading"] * plane
+            if key in ("image", "relit") and "mask" in batch:
+                fits = linear.amax(-3, keepdim=True) <= 1
+                result["mask"] = result["mask"] * (fits.all(1) if key == "relit" else fits)
+    for key in ("shading", "relit_shading"):
+        if key in batch:
+            result[key] = batch[key] * _planes(gain, batch[key])
     if "light" in batch:
         result["light"] = batch["light"] * gain[:, :, None]
     return result
+
+
+def _planes(gain: Tensor, like: Tensor) -> Tensor:
+    """Gains (B,3) in the shape of pictures (B,3,H,W), or of several a sample (B,L,3,H,W)."""
+    return gain.view(len(gain), *[1] * (like.ndim - 4), 3, 1, 1)
+
+
+def crop_window(batch: Mapping[str, Any], place: Tensor, size: tuple[int, int]) -> dict[str, Any]:
+    """Cut a window out of every map; judgements about points outside of it get the weight 0.
+
+    Args:
+        batch: Maps and judgements by the contract's names.
+        place: (B,2) in [0, 1]: how far down and how far to the right of the possible places the window lies.
+        size: Height and width of the window, at most those of the maps.
+
+    Returns:
+        A new batch; nothing is changed in place.
+
+    Raises:
+        UserError: The batch has a key that cannot be cropped, or no maps.
+    """
+    shape = next((value.shape[-2:] for key, value in batch.items() if key in _MAPS), None)
+    if shape is None:
+        raise UserError("there is no map to cut a window out of.")
+    room = place.new_tensor([full - part + 1 for full, part in zip(shape, size, strict=True)])
+    corners = [tuple(map(int, corner)) for corner in (place * room).long().clamp_max(room.long() - 1)]
+    cropped: dict[str, Any] = {}
+    for key, value in batch.items():
+        if key in _MAPS:
+            windows = [each[..., y : y + size[0], x : x + size[1]] for each, (y, x) in zip(value, corners, strict=True)]
+            cropped[key] = torch.stack(windows)
+        elif key == "judgements":
+            cropped[key] = _crop_judgements(value, corners, shape, size)
+        elif key in KEYS:
+            raise UserError(f"'{key}' has no rule to crop it; leave it out of the keys.")
+        else:
+            cropped[key] = value
+    return cropped
+
+
+def _crop_judgements(
+    value: Tensor, corners: Sequence[tuple[int, ...]], shape: Sequence[int], size: tuple[int, int]
+) -> Tensor:
+    corner = value.new_tensor([(x, y, x, y) for y, x in corners])[:, None]
+    full, part = (value.new_tensor([width, height] * 2) for height, width in (shape, size))
+    points = (value[..., :4] * full - corner) / part
+    inside = ((points >= 0) & (points < 1)).all(-1, keepdim=True)
+    return torch.cat((points.clamp(0, 1), value[..., 4:5], value[..., 5:] * inside), -1)
 
 
 def flip_coins(seed: int, indices: Sequence[int]) -> Tensor:

@@ -16,9 +16,11 @@ from zoo.render.sh import shade
 __all__ = ["pack", "stored_keys", "unpack"]
 
 _TYPES = {
-    **dict.fromkeys(("image", "target", "mask", "segmentation"), "u1"),
-    **dict.fromkeys(("albedo", "normal", "shading"), "f2"),
+    **dict.fromkeys(("image", "target", "relit", "mask", "segmentation", "shading_labels"), "u1"),
+    **dict.fromkeys(("instances", "superpixels"), "u2"),
+    **dict.fromkeys(("albedo", "normal", "shading", "relit_shading"), "f2"),
 }
+_IDS = ("segmentation", "shading_labels", "instances", "superpixels")
 """8 bits where the values have no more or are sRGB-encoded; half floats for albedo, normals and shading, whose relative
 error is 5e-4 (a normal turns by 0.03 degrees at most); float32 for all else: half floats would give depth steps of a
 millimetre."""
@@ -55,9 +57,9 @@ def unpack(arrays: Mapping[str, NDArray[Any]], keys: Sequence[str]) -> dict[str,
     """
     batch: dict[str, Tensor] = {}
     for key, value in arrays.items():
-        tensor = torch.from_numpy(np.ascontiguousarray(value))
-        if key == "segmentation":
-            batch[key] = tensor.long()
+        tensor = torch.from_numpy(np.ascontiguousarray(value, np.int64 if key in _IDS else value.dtype))
+        if key in _IDS or tensor.dtype == torch.bool:
+            batch[key] = tensor
         elif tensor.dtype == torch.uint8:
             batch[key] = tensor.float() / 255
         else:
