@@ -7,10 +7,10 @@ d6 to d1 of the paper's figure, and inside a level the numbers are those of the 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
+
+from zoo.nn import Backbone
 
 __all__ = ["MULTIPLE", "CGIntrinsicsNetwork"]
 
@@ -69,36 +69,25 @@ class _Encoder(nn.Module):
 class _BackboneEncoder(nn.Module):
     """A timm backbone's maps as levels: the map of reduction 2^i becomes level i."""
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, channels: list[int], name: str) -> None:
         super().__init__()
-        import timm  # only who asks for a backbone needs it
-
-        backbone: Any = timm.create_model(name, features_only=True, pretrained=False)
-        self.backbone, info, config = backbone, backbone.feature_info, backbone.pretrained_cfg
-        for key in ("mean", "std"):
-            value = torch.tensor(config[key]).reshape(1, 3, 1, 1)
-            self.register_buffer(key, value, persistent=False)
-        maps = {reduction: i for i, reduction in enumerate(info.reduction())}  # the last of each reduction
-        self.map_of_level = [maps.get(2**i) for i in range(1, LEVELS + 1)]
-        for i, index in enumerate(self.map_of_level, start=1):
-            if index is not None:
-                layers = [nn.Conv2d(info.channels()[index], channels[i - 1], 1), nn.BatchNorm2d(channels[i - 1])]
-                level = nn.Sequential(*layers)
+        self.backbone = Backbone(name)
+        for i in range(1, LEVELS + 1):
+            c_map, c_out = self.backbone.channels.get(2**i), channels[i - 1]
+            if c_map is not None:
+                level = nn.Sequential(nn.Conv2d(c_map, c_out, 1), nn.BatchNorm2d(c_out))
             elif i == 1:
-                level = nn.Sequential(_conv(3, channels[0]))
+                level = nn.Sequential(_conv(3, c_out))
             else:
-                level = _down(channels[i - 2], channels[i - 1], norm=i < LEVELS)
+                level = _down(channels[i - 2], c_out, norm=i < LEVELS)
             self.add_module(f"e{i}", level)
             _initialise(level)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        maps = self.backbone((image - self.mean) / self.std)
+        maps = self.backbone(image)
         features = [image]
-        for i, index in enumerate(self.map_of_level, start=1):
-            features.append(self.get_submodule(f"e{i}")(features[-1] if index is None else maps[index]))
+        for i in range(1, LEVELS + 1):
+            features.append(self.get_submodule(f"e{i}")(maps.get(2**i, features[-1])))
         return features[1:]
 
 

@@ -97,3 +97,8 @@ def test_a_backbone_takes_the_encoders_place(backbone: str) -> None:
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
     assert set(CGIntrinsicsNetwork(4).reflectance.state_dict()) == set(network.reflectance.state_dict())
+
+
+def test_a_backbone_that_timm_does_not_have_is_told() -> None:
+    with pytest.raises(UserError, match="resnet1818"):
+        CGIntrinsicsNetwork(4, "resnet1818")
