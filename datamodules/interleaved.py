@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from zoo.errors import UserError
 
 __all__ = ["Interleaved"]
 
-Turn = tuple[int, tuple[int, ...]]
+Turn = tuple[int, list[int]]
 """Whose turn it is, and the indices of the batch, which count on through that part's own epochs."""
 
 
@@ -28,11 +29,10 @@ class Interleaved(ZooDataModule):
     in its keys.
 
     Args:
-        parts: The data modules; each batch has the size that its part says.
+        parts: The data modules, each with its own batch size, seed and augmentation.
         every: A number for each part, 1 for the first; by default every part has its turn in every round.
-        num_workers: Processes that load training batches; 0 loads in the main one. Of the first part's own number for
-            validation and test.
-        seed: Of the order.
+        num_workers: Processes that load training batches; 0 loads in the main one. Validation and test go by the first
+            part's own number.
 
     Raises:
         UserError: No part, other than one number a part, or a number below 1.
@@ -40,10 +40,8 @@ class Interleaved(ZooDataModule):
     Source: the training loop of Li and Snavely, CGIntrinsics, ECCV 2018.
     """
 
-    def __init__(
-        self, parts: list[ZooDataModule], every: list[int] | None = None, num_workers: int = 0, seed: int = 0
-    ) -> None:
-        super().__init__(parts[0].batch_size if parts else 1, num_workers, seed)
+    def __init__(self, parts: list[ZooDataModule], every: list[int] | None = None, num_workers: int = 0) -> None:
+        super().__init__(parts[0].batch_size if parts else 1, num_workers)
         self.parts, self.every = list(parts), list(every) if every else [1] * len(parts)
         if not self.parts:
             raise UserError("there must be at least one part to take turns.")
@@ -69,9 +67,7 @@ class Interleaved(ZooDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """The batches in turn; goes on in the middle of an epoch after a restart."""
         data = self.split("train")
-        assert isinstance(data, _Turns)
-        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = _TurnSampler(data, [part.batch_size for part in self.parts], self.every, self.seed, rank, world)
+        sampler = _TurnSampler(data, [part.train_dataloader() for part in self.parts], self.every)
         # what is rendered on the training device is rendered in its process
         on_device = any(getattr(part, "on_the_fly", False) for part in self.parts)
         workers = 0 if on_device else self.num_workers
@@ -117,18 +113,13 @@ class _Turns(Dataset[Any]):
 
 
 class _TurnSampler(EpochSampler):
-    """The turns of an epoch, each a whole batch of this rank, by seed and epoch alone."""
+    """The turns of an epoch, each a whole batch, as the loaders of the parts would put them together on this rank."""
 
-    def __init__(
-        self, data: _Turns, sizes: Sequence[int], every: Sequence[int], seed: int, rank: int, world_size: int
-    ) -> None:
-        super().__init__(data, seed, rank, world_size)
-        self.samplers = [EpochSampler(part, seed, rank, world_size) for part in data.parts]
-        self.sizes, self.every = list(sizes), list(every)
-        # as in a loader of one part: an incomplete last batch is left out, unless there is no other
-        self.batches = [max(1, len(sampler) // size) for sampler, size in zip(self.samplers, sizes, strict=True)]
-        self.rounds = self.batches[0]
-        self._order = lru_cache(maxsize=2 * len(sizes))(self._shuffled)
+    def __init__(self, data: Dataset[Any], loaders: Sequence[DataLoader[Any]], every: Sequence[int]) -> None:
+        super().__init__(data, seed=0)  # the order is that of the loaders' samplers
+        self.loaders, self.every = list(loaders), list(every)
+        self.rounds = len(loaders[0])
+        self._order = lru_cache(maxsize=2 * len(loaders))(self._batches)
 
     def __len__(self) -> int:
         """Turns in an epoch."""
@@ -142,20 +133,21 @@ class _TurnSampler(EpochSampler):
             for part, every in enumerate(self.every)
             if round_ % every == 0
         )
-        for place, (part, turn) in enumerate(turns):
-            if place >= skip:
-                yield part, self._batch(part, self.epoch * self._turns_of(part) + turn)
+        for part, turn in islice(turns, skip, None):
+            # counted through all epochs, and then through the part's own
+            epoch, place = divmod(self.epoch * self._turns_of(part) + turn, len(self.loaders[part]))
+            yield part, self._order(part, epoch)[place]
 
     def _turns_of(self, part: int) -> int:
         return -(-self.rounds // self.every[part])
 
-    def _batch(self, part: int, turn: int) -> tuple[int, ...]:
-        """The indices of a part's batch, counted through all epochs."""
-        epoch, place = divmod(turn, self.batches[part])
-        size = self.sizes[part]
-        return self._order(part, epoch)[place * size : (place + 1) * size]
-
-    def _shuffled(self, part: int, epoch: int) -> tuple[int, ...]:
-        sampler = self.samplers[part]
-        sampler.set_epoch(epoch)
-        return tuple(sampler)
+    def _batches(self, part: int, epoch: int) -> list[list[int]]:
+        """The indices of all batches in a part's own epoch."""
+        loader = self.loaders[part]
+        assert isinstance(loader.sampler, EpochSampler), "parts shuffle as the zoo's data modules do"
+        loader.sampler.set_epoch(epoch)
+        order: list[Any] = list(loader.sampler)
+        size = loader.batch_size
+        if size is None:  # the sampler itself makes batches
+            return order
+        return [order[place * size : (place + 1) * size] for place in range(len(loader))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from datamodules import BatchDataset, ZooDataModule
-from datamodules.interleaved import Interleaved, _Turns, _TurnSampler
+from datamodules.interleaved import Interleaved
+from datamodules.sampling.draws import Draws
+from datamodules.size_groups import GroupedDataModule, GroupedSamples
 from zoo.errors import UserError
 
 
@@ -82,15 +85,34 @@ def test_validation_and_test_are_those_of_the_first_part() -> None:
 
 
 def test_ranks_share_the_samples_of_one_process() -> None:
-    parts: list[ZooDataModule] = [NumbersData("a", 12, 2), NumbersData("b", 8, 2)]
-    turns = Interleaved(parts).split("train")
-    assert isinstance(turns, _Turns)
-    alone = list(_TurnSampler(turns, [4, 4], [1, 2], seed=0, rank=0, world_size=1))
-    ranks = [list(_TurnSampler(turns, [2, 2], [1, 2], seed=0, rank=rank, world_size=2)) for rank in range(2)]
+    def turns(size: int, rank: int, world_size: int) -> list[tuple[int, list[int]]]:
+        both = Interleaved([NumbersData("a", 12, size), NumbersData("b", 8, size)], [1, 2])
+        both.trainer = SimpleNamespace(global_rank=rank, world_size=world_size)  # type: ignore[assignment]
+        return list(both.train_dataloader().sampler)
+
+    alone, ranks = turns(4, 0, 1), [turns(2, rank, 2) for rank in range(2)]
     assert len(alone) == 5
     for (part, indices), *shares in zip(alone, *ranks, strict=True):
         assert all(whose == part for whose, _ in shares)
         assert sorted(index for _, share in shares for index in share) == sorted(indices)
+
+
+class Shapes(GroupedSamples):
+    def read(self, sample: int, draws: Draws) -> dict[str, Any]:
+        return {"size": torch.tensor(self.sizes[sample])}
+
+
+class ShapesData(GroupedDataModule):
+    def dataset(self, split: str) -> Shapes:
+        return Shapes([(3, 4)] * 4 + [(4, 3)] * 2, split, 0, flip=False)
+
+
+def test_batches_of_one_size_stay_together() -> None:
+    loader = Interleaved([NumbersData("a", 10, 2), ShapesData(2)]).train_dataloader()
+    batches = [batch["size"] for batch in loader if "size" in batch]
+    assert len(batches) == 5
+    assert all(len(batch) == 2 and torch.equal(batch[0], batch[1]) for batch in batches)
+    assert sorted(batch[0, 0].item() for batch in batches[:3]) == [3, 3, 4]
 
 
 class Recorder(LightningModule):
