@@ -32,7 +32,7 @@ def draw_daylight(chance: Chance, condition: str | None = None) -> Lighting:
         sun = _sun(
             azimuth, 22 + 45 * height, _scaled((1.0, 0.93 - 0.06 * warmth, 0.80 - 0.14 * warmth), strength), 0.008
         )
-        sky = Sky((0.09, 0.15, 0.30), (0.26, 0.32, 0.42), 0.35 * clouds, seed)
+        sky = Sky((0.09, 0.15, 0.30), (0.21, 0.27, 0.37), 0.35 * clouds, seed)
     elif condition == "cloudy":
         sun = _sun(azimuth, 25 + 40 * height, _scaled((0.62, 0.59, 0.54), strength), 0.03)
         sky = Sky((0.26, 0.31, 0.40), (0.40, 0.42, 0.45), 0.45 + 0.35 * clouds, seed)
@@ -40,7 +40,7 @@ def draw_daylight(chance: Chance, condition: str | None = None) -> Lighting:
         sun = None
         sky = Sky((0.62, 0.64, 0.66), (0.36, 0.37, 0.39), 0.85 + 0.15 * clouds, seed)
     elif condition == "sunset":
-        tint = (0.95, 0.58 - 0.12 * warmth, 0.30 - 0.14 * warmth)
+        tint = (0.95, 0.64 - 0.12 * warmth, 0.38 - 0.16 * warmth)
         sun = _sun(azimuth, 6 + 13 * height, _scaled(tint, strength), 0.015)
         sky = Sky((0.10, 0.13, 0.22), (0.46, 0.32 - 0.05 * warmth, 0.22), 0.5 * clouds, seed)
     else:

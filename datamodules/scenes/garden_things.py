@@ -182,7 +182,7 @@ def add_tree(plot: Plot, x: float, z: float, high: float, form: str = "") -> Non
                 leaves,
                 "tree",
                 instance,
-                holes=0.42,
+                holes=0.22 if form == "conifer" else 0.32,
                 hole_size=0.05 * high**0.5 + 0.04,
                 bumps=_LEAFY,
                 bump_size=0.1,
