@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from zoo.contract import IGNORE
-from zoo.imaging import BACKGROUND, contact_sheet, display, panel
+from zoo.imaging import BACKGROUND, contact_sheet, display, draw_judgements, panel
 from zoo.imaging.display import segmentation_palette
+from zoo.scene_classes import SCENE_COLOURS, class_id
 
 
 def _constant(*values: float) -> torch.Tensor:
@@ -57,13 +58,39 @@ def test_depth_of_nothing():
 
 
 def test_segmentation():
-    labels = torch.tensor([[[0, 1], [2, IGNORE]]])
+    labels = torch.tensor([[[0, class_id("sky")], [64, IGNORE]]])
     shown = display("segmentation", labels)
     assert shown[0, :, 0, 0].tolist() == [0, 0, 0]
-    assert shown[0, :, 0, 1].tolist() == pytest.approx([128 / 255, 0, 0])
-    assert shown[0, :, 1, 0].tolist() == pytest.approx([0, 128 / 255, 0])
+    assert shown[0, :, 0, 1].tolist() == pytest.approx([128 / 255] * 3)
+    assert shown[0, :, 1, 0].tolist() == pytest.approx([32 / 255, 0, 0]), "behind the scenes' classes those of VOC"
     assert shown[0, :, 1, 1].tolist() == pytest.approx([BACKGROUND] * 3)
-    assert len(segmentation_palette().unique(dim=0)) == 256
+    assert len(segmentation_palette()[: len(SCENE_COLOURS)].unique(dim=0)) == len(SCENE_COLOURS)
+
+
+def test_ids_differ_and_nothing_is_grey():
+    shown = display("instances", torch.arange(40).view(1, 5, 8))
+    assert shown[0, :, 0, 0].tolist() == pytest.approx([BACKGROUND] * 3)
+    colours = shown[0].flatten(1).T
+    assert (torch.cdist(colours, colours) + torch.eye(40)).min() > 0.05
+
+
+def test_shading_labels():
+    shown = display("shading_labels", torch.tensor([[[0, 1], [2, 255]]]))
+    assert shown[0].argmax(0).tolist()[0] == [0, 2]
+    assert int(shown[0, :, 1, 0].argmax()) == 1
+    assert shown[0, :, 1, 1].tolist() == pytest.approx([BACKGROUND] * 3)
+
+
+def test_judgements_are_drawn_where_they_are():
+    image = torch.full((1, 3, 80, 120), 0.5)
+    pairs = torch.tensor([[[0.1, 0.1, 0.9, 0.1, 0, 1.0], [0.1, 0.9, 0.9, 0.9, 2, 1.0], [0.1, 0.5, 0.9, 0.5, 0, 0.0]]])
+    shown = draw_judgements(image, pairs)
+    assert shown.shape == image.shape
+    red, _, blue = shown[0]
+    assert blue[8, 60] > 0.65 > 0.45 > red[8, 60], "equal"
+    assert red[72, 60] > 0.65 > 0.45 > blue[72, 60], "unequal"
+    assert red[72, 12] > 0.7 > 0.4 > red[72, 107], "the second is darker"
+    assert torch.allclose(shown[:, :, 30:50], image[:, :, 30:50], atol=0.01), "no weight, no line"
 
 
 def test_light_brightens_its_side():

@@ -15,6 +15,7 @@ from zoo.recipes import find_data, list_data
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule
+    from torch import Tensor
 
 __all__ = ["main"]
 
@@ -32,6 +33,9 @@ examples:
 
 Any argument of the data may follow: --data.size 64 --data.batch_size 8.
 python -m zoo fit --model sfsnet --data NAME trains on it."""
+
+_MASKED = ("albedo", "shading", "relit_shading", "reconstruction", "normal", "depth")
+"""Keys that say nothing outside of the mask."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -125,16 +129,30 @@ def _preview(arguments: Sequence[str]) -> int:
 def _draw(batch: dict[str, Any], output: Path, rows: int = 6) -> None:
     from torch import Tensor
 
-    from zoo.imaging import display, panel, write_image
+    from zoo.imaging import panel, write_image
 
     first = {key: value[:rows] for key, value in batch.items() if isinstance(value, Tensor) and key != "triangles"}
-    columns = {}
+    columns: dict[str, Tensor] = {}
     for key, value in first.items():
-        try:
-            columns[key] = display(key, value, None if key in ("image", "mask") else first.get("mask"))
-        except ValueError:  # coefficients and landmarks are no pictures
-            continue
+        columns |= _columns(key, value, first)
     write_image(output, panel(columns))
+
+
+def _columns(key: str, value: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The pictures of a key, by title; none of coefficients and the like."""
+    from zoo.imaging import display, draw_judgements
+
+    mask = batch.get("mask") if key in _MASKED else None
+    if key == "judgements" and "image" in batch:
+        return {key: draw_judgements(batch["image"], value)}
+    if key in ("relit", "relit_shading"):
+        meaning = "image" if key == "relit" else "shading"
+        several = enumerate(value.unbind(1), 1)
+        return {f"{key} {place}": display(meaning, each, mask) for place, each in several}
+    try:
+        return {key: display(key, value, mask)}
+    except ValueError:
+        return {}
 
 
 def _describe(batch: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoo.imaging.colour import linear_to_srgb, srgb_to_linear
 from zoo.imaging.display import BACKGROUND, display
 from zoo.imaging.files import IMAGE_SUFFIXES, find_images, read_image, write_image
+from zoo.imaging.judgements import draw_judgements
 from zoo.imaging.panel import contact_sheet, panel
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "contact_sheet",
     "display",
+    "draw_judgements",
     "find_images",
     "linear_to_srgb",
     "panel",

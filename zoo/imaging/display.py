@@ -7,6 +7,7 @@ from torch import Tensor
 
 from zoo.contract import IGNORE
 from zoo.imaging.colour import linear_to_srgb
+from zoo.scene_classes import SCENE_COLOURS
 
 __all__ = ["BACKGROUND", "display", "segmentation_palette"]
 
@@ -26,6 +27,8 @@ def display(key: str, value: Tensor, mask: Tensor | None = None, *, size: int = 
     - ``normal``: 0.5 + 0.5 n, so blue faces the viewer, red looks right, green looks up
     - ``depth``: near is bright, far is dark, each sample stretched over its own range; 0 is background
     - ``segmentation``: one colour a class, the background grey where the label is to be ignored
+    - ``instances`` and ``superpixels``: one colour an id, the background grey where there is none
+    - ``shading_labels``: red edges of surfaces, blue edges of shadows, green where it is smooth, grey elsewhere
     - ``light``: a white sphere under that light
     - everything else with 1 or 3 channels: as it is
 
@@ -43,7 +46,11 @@ def display(key: str, value: Tensor, mask: Tensor | None = None, *, size: int = 
     """
     value = value.detach()
     if key == "segmentation":
-        shown = _segmentation(value)
+        shown = _coloured(value, segmentation_palette(value.device))
+    elif key in ("instances", "superpixels"):
+        shown = _coloured(value, _id_palette(int(value.max()) + 1, value.device))
+    elif key == "shading_labels":
+        shown = _coloured(value, _shading_label_palette(value.device))
     elif key == "light":
         shown, mask = _light(value.float(), size), None
     elif value.ndim != 4 or value.shape[1] not in (1, 3):
@@ -69,8 +76,9 @@ def display(key: str, value: Tensor, mask: Tensor | None = None, *, size: int = 
 def segmentation_palette(device: torch.device | None = None) -> Tensor:
     """Give the colours of the class ids 0 to 255.
 
-    The bits of the id are dealt out to red, green and blue from the highest bit down, so that neighbours differ
-    strongly; this is the palette of PASCAL VOC. The id to be ignored has the background grey.
+    The classes of scenes have the colours of ``zoo.scene_classes``. Behind them, the bits of the id are dealt out to
+    red, green and blue from the highest bit down, so that neighbours differ strongly; this is the palette of PASCAL
+    VOC. The id to be ignored has the background grey.
 
     Returns:
         (256, 3) float32, sRGB-encoded, in [0, 1].
@@ -82,13 +90,36 @@ def segmentation_palette(device: torch.device | None = None) -> Tensor:
             colours[:, channel] |= ((ids >> channel) & 1) << (7 - bit)
         ids = ids >> 3
     palette = colours.float() / 255
+    palette[: len(SCENE_COLOURS)] = torch.tensor(SCENE_COLOURS, device=device) / 255
     palette[IGNORE] = BACKGROUND
     return palette
 
 
-def _segmentation(value: Tensor) -> Tensor:
-    labels = value[:, 0] if value.ndim == 4 else value
-    return segmentation_palette(value.device)[labels.long().clamp(0, 255)].permute(0, 3, 1, 2)
+def _id_palette(count: int, device: torch.device) -> Tensor:
+    """Colours of ids (count,3): hues a golden section apart, so that ids that follow each other differ."""
+    ids = torch.arange(count, device=device, dtype=torch.float64)
+    hue, strength, value = (
+        (ids * 0.6180340) % 1,
+        0.45 + 0.4 * ((ids * 0.7548777) % 1),
+        0.6 + 0.4 * ((ids * 0.5698403) % 1),
+    )
+    wheel = (hue[:, None] * 6 + torch.tensor([0.0, 4.0, 2.0], device=device)) % 6
+    pure = ((wheel - 3).abs() - 1).clamp(0, 1)
+    palette = (value[:, None] * (1 - strength[:, None] * (1 - pure))).float()
+    palette[0] = BACKGROUND
+    return palette
+
+
+def _shading_label_palette(device: torch.device) -> Tensor:
+    palette = torch.full((256, 3), BACKGROUND, device=device)
+    palette[:3] = torch.tensor([[0.85, 0.15, 0.1], [0.1, 0.25, 0.9], [0.35, 0.75, 0.3]], device=device)
+    return palette
+
+
+def _coloured(value: Tensor, palette: Tensor) -> Tensor:
+    """(B,H,W) or (B,1,H,W) ids in the colours of a palette: (B,3,H,W)."""
+    ids = value[:, 0] if value.ndim == 4 else value
+    return palette[ids.long().clamp(0, len(palette) - 1)].permute(0, 3, 1, 2)
 
 
 def _normal(value: Tensor) -> Tensor:
