@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 
 import torch
 from torch import Tensor
 
 __all__ = ["cell_random", "fade", "fbm", "noise", "worley"]
+
+_AT_ONCE = 16384
+"""Points for which octaves are computed together: more no longer fit the cache."""
 
 _PRIMES = (0x1B873593, 0x2C1B3C6D, 0x165667B1)
 """Odd factors that tell the axes of a lattice apart."""
@@ -30,12 +35,12 @@ def cell_random(cells: Tensor, seed: int, count: int = 1) -> Tensor:
     return torch.stack([_unit(_mix(key + _signed(k * 0x5BD1E995))) for k in range(count)], -1)
 
 
-def noise(points: Tensor, seed: int) -> Tensor:
+def noise(points: Tensor, seed: int | Tensor) -> Tensor:
     """Gradient noise with cells of unit size.
 
     Args:
         points: (N, d) with d = 2 or 3.
-        seed: Another seed, another pattern.
+        seed: Another seed, another pattern; or one int64 for each point (N,).
 
     Returns:
         (N,) with mean 0 and a standard deviation of about 0.5; 0 at whole-numbered points.
@@ -43,24 +48,23 @@ def noise(points: Tensor, seed: int) -> Tensor:
     Source:
         K. Perlin, Improving noise (SIGGRAPH 2002): the quintic weights; gradients here come from a hash.
     """
-    axes = points.unbind(-1)
-    dimension = len(axes)
-    floors = [axis.floor() for axis in axes]
-    inside = [axis - floor for axis, floor in zip(axes, floors, strict=True)]
-    key = _key([floor.to(torch.int32) for floor in floors], seed)
-    weights = [f * f * f * (f * (f * 6 - 15) + 10) for f in inside]
-    bits = 32 // dimension
-    half = 2.0 ** (bits - 1)
-    total = torch.zeros_like(axes[0])
-    for corner in product((0, 1), repeat=dimension):
-        h = _mix(key + _signed(sum(c * prime for c, prime in zip(corner, _PRIMES, strict=False))))
-        dot, weight = torch.zeros_like(total), torch.ones_like(total)
-        for k, (c, f, w) in enumerate(zip(corner, inside, weights, strict=True)):
-            gradient = ((h >> (bits * k)) & ((1 << bits) - 1)).to(total.dtype).sub_(half)
-            dot.addcmul_(gradient, f - c)
-            weight.mul_(w if c else 1 - w)
-        total.addcmul_(dot, weight)
-    return total.mul_(_SPREAD[dimension] / half / 2)
+    dimension = points.shape[-1]
+    corners, steps = _neighbours(dimension, (0, 1), points.device)
+    axes = points.T.contiguous()
+    floors = axes.floor()
+    inside = axes - floors
+    # all corners at once, (C,N): few large operations
+    gradients, scale = _fields(_mix(_key(floors.to(torch.int32).unbind(0), seed) + steps), dimension)
+    dots = torch.zeros_like(gradients[0])
+    for gradient, f, corner in zip(gradients, inside, corners, strict=True):
+        dots.addcmul_(gradient.sub_(scale), f - corner)
+    curve = inside * 6 - 15
+    curve.mul_(inside).add_(10).mul_(inside).mul_(inside).mul_(inside)
+    weights = torch.stack([1 - curve, curve], 1)
+    weight = weights[0]
+    for axis in weights[1:]:
+        weight = (weight[:, None] * axis[None]).flatten(0, 1)
+    return dots.mul_(weight).sum(0).mul_(_SPREAD[dimension] / scale / 2)
 
 
 def fade(footprint: Tensor, cell: float) -> Tensor:
@@ -83,14 +87,18 @@ def fbm(points: Tensor, cell: float, seed: int, footprint: Tensor, octaves: int 
         (N,) with mean 0 and a standard deviation of about 0.5 to 0.6.
     """
     total = points.new_zeros(len(points))
-    for k in range(octaves):
-        size = cell * 0.5**k
-        seen = fade(footprint, size)
-        # an octave that no pixel shows costs nothing, and changes nothing
-        if not bool((seen > 0).any()):
-            break
-        # shifted, because every lattice point of every octave is a zero
-        total += gain**k * seen * noise(points / size + 0.37 * (k + 1), seed + 101 * k)
+    coarsest = cell / float(footprint.amin())
+    octaves = min(octaves, sum(coarsest * 0.5**k > 1 for k in range(octaves)))
+    # several octaves at once where points are few
+    together = max(1, _AT_ONCE // max(1, len(points)))
+    for start in range(0, octaves, together):
+        which = range(start, min(start + together, octaves))
+        places = torch.cat([points * (2.0**k / cell) + 0.37 * (k + 1) for k in which])
+        seeds = torch.tensor([seed + 101 * k for k in which], device=points.device).repeat_interleave(len(points))
+        values = noise(places, seeds).view(len(which), -1)
+        # shifted above, because every lattice point of every octave is a zero
+        for k, value in zip(which, values, strict=True):
+            total.addcmul_(fade(footprint, cell * 0.5**k), value, value=gain**k)
     return total
 
 
@@ -113,34 +121,47 @@ def worley(points: Tensor, seed: int, jitter: float = 0.8) -> tuple[Tensor, Tens
     dimension = points.shape[-1]
     three = dimension == 3
     jitter = min(jitter, 0.6) if three else jitter
-    axes = points.unbind(-1)
-    floors = [(axis - 0.5 if three else axis).floor() for axis in axes]
-    inside = [axis - floor - 0.5 for axis, floor in zip(axes, floors, strict=True)]
-    key = _key([floor.to(torch.int32) for floor in floors], seed)
-    bits = 32 // dimension
-    scale = jitter / 2.0**bits
-    first = torch.full_like(axes[0], 1e3)
-    second = first.clone()
-    name = torch.zeros_like(key)
-    for offset in product((0, 1) if three else (-1, 0, 1), repeat=dimension):
-        h = _mix(key + _signed(sum(c * prime for c, prime in zip(offset, _PRIMES, strict=False))))
-        distance = torch.zeros_like(first)
-        for k, (c, f) in enumerate(zip(offset, inside, strict=True)):
-            place = ((h >> (bits * k)) & ((1 << bits) - 1)).to(first.dtype).mul_(scale)
-            away = f.sub(place).sub_(c - jitter / 2)
-            distance.addcmul_(away, away)
-        nearer = distance < first
-        name = torch.where(nearer, h, name)
-        second = torch.minimum(second, torch.where(nearer, first, distance))
-        first = torch.minimum(first, distance)
-    return first.sqrt_(), second.sqrt_(), _unit(_mix(name))
+    cells, steps = _neighbours(dimension, (0, 1) if three else (-1, 0, 1), points.device)
+    axes = points.T.contiguous()
+    floors = (axes - 0.5).floor_() if three else axes.floor()
+    inside = axes - floors - 0.5 + 0.5 * jitter
+    names = _mix(_key(floors.to(torch.int32).unbind(0), seed) + steps)
+    places, half = _fields(names, dimension)
+    squares = torch.zeros_like(places[0])
+    for place, f, cell in zip(places, inside, cells, strict=True):
+        away = place.mul_(-0.5 * jitter / half).add_(f - cell)
+        squares.addcmul_(away, away)
+    first, nearest = squares.min(0, keepdim=True)
+    second = squares.scatter_(0, nearest, 1e3).amin(0)
+    return first[0].sqrt_(), second.sqrt_(), _unit(_mix(names.gather(0, nearest)[0]))
 
 
-def _key(axes: list[Tensor] | tuple[Tensor, ...], seed: int) -> Tensor:
+@lru_cache(maxsize=16)
+def _neighbours(dimension: int, reach: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Offsets of cells (d,C,1), and what each adds to a key (C,1)."""
+    offsets = list(product(reach, repeat=dimension))
+    steps = [_signed(sum(c * prime for c, prime in zip(offset, _PRIMES, strict=False))) for offset in offsets]
+    cells = torch.tensor(offsets, dtype=torch.float32, device=device).T[..., None]
+    return cells, torch.tensor(steps, dtype=torch.int32, device=device)[:, None]
+
+
+def _fields(h: Tensor, count: int) -> tuple[list[Tensor], float]:
+    """The bits of a hash as ``count`` whole numbers from 0 to twice the number given with them."""
+    bits = 32 // count
+    mask = (1 << bits) - 1
+    fields = [(h & mask if k == 0 else (h >> (bits * k)) & mask).to(torch.float32) for k in range(count)]
+    return fields, 2.0 ** (bits - 1)
+
+
+def _key(axes: Sequence[Tensor], seed: int | Tensor) -> Tensor:
     """One int32 a cell, to be mixed: sums of multiples, so that a neighbour's key is this key and a constant."""
-    key = torch.full_like(axes[0], _signed(seed * 0x27D4EB2F + 0x3C6EF372))
-    for axis, prime in zip(axes, _PRIMES, strict=False):
-        key = key + axis * prime
+    if isinstance(seed, Tensor):
+        key = (seed.to(torch.int32) * 0x27D4EB2F).add_(0x3C6EF372)
+        key = key + axes[0] * _PRIMES[0]
+    else:
+        key = axes[0] * _PRIMES[0] + _signed(seed * 0x27D4EB2F + 0x3C6EF372)
+    for axis, prime in zip(axes[1:], _PRIMES[1:], strict=False):
+        key.add_(axis, alpha=prime)
     return key
 
 
