@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datamodules.base import BatchDataset, ZooDataModule
 from datamodules.celeba import CelebA
+from datamodules.cgi import CGI
+from datamodules.cgi_rendered import CGIRendered
 from datamodules.faces import ProceduralFaces
 from datamodules.folder import ImageFolder
 from datamodules.iiw import IIW
@@ -18,9 +20,11 @@ from datamodules.sfs_supervision import SfSSupervision
 from datamodules.sfsnet_synthetic import SfSNetSynthetic
 
 __all__ = [
+    "CGI",
     "IIW",
     "SAW",
     "BatchDataset",
+    "CGIRendered",
     "CelebA",
     "Illuminations",
     "ImageFolder",

@@ -133,8 +133,7 @@ class _Scenes(SampleDataset):
         files = files[: self.lights + 1]
         pictures = [read_image(file) for file in files]
         masks = [self._mask(file, picture) for file, picture in zip(files, pictures, strict=True)]
-        shapes = [(picture.shape[1], picture.shape[2]) for picture in pictures]
-        refuse_other_sizes(dict(zip(files, shapes, strict=True)))
+        refuse_other_sizes({file: picture.shape[1:] for file, picture in zip(files, pictures, strict=True)})
         valid = torch.stack(masks).amin(0)
         shown = _cover([*pictures, valid], self.size, place)
         return {
@@ -149,7 +148,7 @@ class _Scenes(SampleDataset):
         given = file.with_name(f"{file.stem}_mask.png")
         if given.is_file():
             values = read_values(given, 1)
-            refuse_other_sizes({file: (mask.shape[1], mask.shape[2]), given: (values.shape[1], values.shape[2])})
+            refuse_other_sizes({file: mask.shape[1:], given: values.shape[1:]})
             mask = mask * (values > 0.5)
         return mask
 

@@ -164,7 +164,7 @@ class _Objects(SampleDataset):
     def _read(self, name: str, channels: dict[str, int]) -> dict[str, Tensor]:
         files = {kind: self.folder / name / f"{kind}.png" for kind in channels}
         values = {kind: read_values(file, channels[kind]) for kind, file in files.items()}
-        refuse_other_sizes({files[kind]: (value.shape[1], value.shape[2]) for kind, value in values.items()})
+        refuse_other_sizes({files[kind]: value.shape[1:] for kind, value in values.items()})
         return values
 
 

@@ -106,7 +106,7 @@ class _Photos(GroupedSamples):
         picture, annotation = self.images / f"{name}.png", self.labels / f"{name}.npy"
         image, labels = read_image(picture), shading_labels(annotation)
         height, width = image.shape[1:]
-        refuse_other_sizes({picture: (height, width), annotation: (labels.shape[0], labels.shape[1])})
+        refuse_other_sizes({picture: (height, width), annotation: labels.shape})
         shown, marked = image, labels
         if self.flip and min(height, width) > _JITTER:
             top, left = (draws.uniform("crop", 2)[0] * _JITTER).astype(int).tolist()

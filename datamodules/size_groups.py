@@ -14,10 +14,20 @@ from datamodules.loader import EpochSampler, TrainLoader, as_is
 from datamodules.samples import SampleDataset
 from zoo.errors import UserError
 
-__all__ = ["GroupSampler", "GroupedDataModule", "GroupedSamples", "by_orientation", "by_ratio", "picture_size"]
+__all__ = [
+    "SAW_SHAPES",
+    "GroupSampler",
+    "GroupedDataModule",
+    "GroupedSamples",
+    "by_orientation",
+    "by_ratio",
+    "picture_size",
+]
 
 Size = tuple[int, int]
 """Height and width in pixels."""
+
+Shapes = tuple[tuple[float, Size], ...]
 
 
 def by_orientation(height: int, width: int) -> Size:
@@ -30,8 +40,17 @@ def by_orientation(height: int, width: int) -> Size:
     return (256, 384) if height < width else (384, 256) if height > width else (384, 384)
 
 
-def by_ratio(height: int, width: int) -> Size:
-    """The network size of a SAW photo, by its height over its width.
+SAW_SHAPES: Shapes = ((1.73, (512, 256)), (1.41, (384, 256)), (1.15, (512, 384)), (0.0, (384, 384)))
+"""The sizes that CGIntrinsics feeds SAW's photos in."""
+
+
+def by_ratio(height: int, width: int, shapes: Shapes = SAW_SHAPES) -> Size:
+    """The network size of a photo, by its longer over its shorter side.
+
+    Args:
+        height: Of the photo.
+        width: Of the photo.
+        shapes: From which ratio on which size holds, for upright photos; in falling order, the last from 0.
 
     Source: the released code of CGIntrinsics (Li and Snavely, ECCV 2018).
 
@@ -39,9 +58,9 @@ def by_ratio(height: int, width: int) -> Size:
         >>> by_ratio(341, 512), by_ratio(384, 512), by_ratio(512, 256), by_ratio(480, 512)
         ((256, 384), (384, 512), (512, 256), (384, 384))
     """
-    tall, flip = (height / width, False) if height > width else (width / height, True)
-    size = (512, 256) if tall > 1.73 else (384, 256) if tall > 1.41 else (512, 384) if tall > 1.15 else (384, 384)
-    return (size[1], size[0]) if flip else size
+    longer, shorter = max(height, width), min(height, width)
+    size = next(size for ratio, size in shapes if longer / shorter > ratio)
+    return size if height > width else (size[1], size[0])
 
 
 def picture_size(path: Any) -> Size:
@@ -70,6 +89,19 @@ class GroupedSamples(SampleDataset):
     def __init__(self, sizes: Sequence[Size], split: str, seed: int, flip: bool) -> None:
         super().__init__(len(sizes), split, seed, flip)
         self.sizes = list(sizes)
+
+    def batch(self, indices: Sequence[int]) -> dict[str, Any]:
+        """The samples of these indices, collated.
+
+        Raises:
+            UserError: They differ in size.
+        """
+        if len({self.sizes[index % self.count] for index in indices}) > 1:
+            raise UserError(
+                "pictures of several sizes met in one batch. Give them one size by --data.height and --data.width, or "
+                "a batch_size of 1."
+            )
+        return super().batch(indices)
 
     def __getitem__(self, index: Any) -> dict[str, Any]:
         """A whole batch for the list that ``GroupSampler`` gives; a sample without batch dimension for a number."""

@@ -7,7 +7,7 @@ white. A map of measurements must not be touched in this way.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +59,7 @@ def read_values(path: Path, channels: int) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
 
-def refuse_other_sizes(sizes: Mapping[Path, tuple[int, int]]) -> None:
+def refuse_other_sizes(sizes: Mapping[Path, Sequence[int]]) -> None:
     """Raise where the maps of one sample differ in size.
 
     Args:
