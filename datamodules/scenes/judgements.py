@@ -23,8 +23,9 @@ _CANDIDATES = 1200
 _NEIGHBOURS = 1.8
 """In separations: points this near are compared, five or six around each where the picture is well filled."""
 
-_FLAT = 1.2
-"""Around a point the albedo's ratio of brightest to darkest is at most this: nobody is asked about an edge."""
+_FLAT = 1.5
+"""Around a point the albedo's ratio of brightest to darkest is at most this: nobody is asked about an edge, but about
+the grain of wood or gravel."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ def judge(albedo: Tensor, mask: Tensor, draws: Draws, judges: Judges) -> Tensor:
 
 
 def _askable(intensity: Tensor, mask: Tensor) -> Tensor:
-    """Where a point may lie: valid, and no edge of albedo, in a window of about 2 % of the picture."""
-    reach = max(1, round(0.01 * max(intensity.shape[-2:])))
+    """Where a point may lie: valid, and no edge of albedo, in a window of about 1 % of the picture."""
+    reach = max(1, round(0.005 * max(intensity.shape[-2:])))
     window = 2 * reach + 1
     # outside of the picture counts as valid, outside of the mask does not
     inside = -F.max_pool2d(-mask, window, 1, reach) > 0.5

@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
+from torch.nn import functional as F
 
 from datamodules.sampling.draws import Draws
 from zoo.contract import IGNORE
+from zoo.render.normals import unit_normals
 
 __all__ = ["SHADOW", "SMOOTH", "SURFACE", "label_shading"]
 
@@ -23,8 +25,11 @@ _BORDER = 0.05
 _DEPTH_STEP = 0.04
 """Relative bend of the inverse depth, which is linear along a plane, however much that is tilted."""
 
-_TURN = math.cos(math.radians(35))
-"""Normals of neighbours that differ by more are an edge."""
+_TURN = math.cos(math.radians(40))
+"""Normals on the two sides of a place, each the mean of 3 x 3 pixels, differ by more at an edge; bumps differ less."""
+
+_CROWDED = 0.5
+"""Where more of the surroundings are edges, as in the crown of a tree, nobody marks them."""
 
 _SHADOW_STEP = 0.12
 """Log shading changes by more than this across a shadow's edge; a fainter one nobody marks."""
@@ -78,16 +83,17 @@ def label_shading(
 def _surface_edges(depth: Tensor, normal: Tensor) -> Tensor:
     """(B,H,W) bools: both pixels of each step in depth or turn of the surface."""
     inverse = torch.where(depth > 0, 1 / depth.clamp_min(1e-6), 0)
+    even = unit_normals(F.avg_pool2d(normal, 3, 1, 1, count_include_pad=False))
     edges = torch.zeros_like(depth, dtype=torch.bool)
     for axis in (1, 2):
         count = depth.shape[axis]
         a, b, c = (inverse.narrow(axis, start, count - 2) for start in range(3))
         bend = (a - 2 * b + c).abs() > _DEPTH_STEP * torch.maximum(torch.maximum(a, b), c).clamp_min(1e-6)
         edges.narrow(axis, 1, count - 2).logical_or_(bend)
-        one, other = (normal.narrow(axis + 1, start, count - 1) for start in range(2))
-        turn = (one * other).sum(1) < _TURN
-        edges.narrow(axis, 0, count - 1).logical_or_(turn)
-        edges.narrow(axis, 1, count - 1).logical_or_(turn)
+        one, other = (even.narrow(axis + 1, start, count - 3) for start in (0, 3))
+        turn = ((one * other).sum(1) < _TURN) & (one.norm(dim=1) * other.norm(dim=1) > 0.5)
+        edges.narrow(axis, 1, count - 3).logical_or_(turn)
+        edges.narrow(axis, 2, count - 3).logical_or_(turn)
     return edges
 
 
@@ -101,13 +107,17 @@ def _label(
 ) -> NDArray[np.int64]:
     height, width = level.shape
     reach = max(2, round(0.012 * max(height, width)))
-    near_surface = ndimage.binary_dilation(surface | ~valid, iterations=max(1, reach // 2))
+    # specks that are burnt out are no holes in the surface
+    outside = ~ndimage.binary_closing(np.pad(valid, reach, mode="edge"), iterations=2)[reach:-reach, reach:-reach]
+    near_surface = ndimage.binary_dilation(surface | outside, iterations=max(1, reach // 2))
     contrast = ndimage.maximum_filter(level, 2 * reach + 1) - ndimage.minimum_filter(level, 2 * reach + 1)
     shadow = shadow & ~near_surface & (contrast > _SHADOW_STEP)
     labels = np.full(level.shape, IGNORE, np.int64)
-    labels[_some(surface & valid, marked)] = SURFACE
+    crowded = ndimage.uniform_filter(surface.astype(np.float32), 6 * reach) > _CROWDED
+    labels[_some(surface & ~crowded, marked)] = SURFACE
     labels[_some(shadow, marked[::-1])] = SHADOW
-    labels[_smooth(level, surface | shadow | ~valid, reach, places)] = SMOOTH
+    labels[_smooth(level, surface | shadow | outside, reach, places)] = SMOOTH
+    labels[~valid] = IGNORE
     rim_y, rim_x = math.ceil(_BORDER * height), math.ceil(_BORDER * width)
     inner = labels[rim_y : height - rim_y, rim_x : width - rim_x].copy()
     labels[:] = IGNORE
@@ -128,8 +138,10 @@ def _smooth(level: NDArray[np.float32], edges: Mask, reach: int, places: NDArray
     height, width = level.shape
     calm = ndimage.gaussian_filter(level, 0.5 * reach)
     slope = np.hypot(ndimage.sobel(calm, 0), ndimage.sobel(calm, 1)) / 8 * max(height, width)
-    allowed = ~ndimage.binary_dilation(edges, iterations=reach) & (slope < _SMOOTH_SLOPE)
-    parts, _ = ndimage.label(ndimage.binary_opening(allowed, iterations=reach))
+    allowed = (ndimage.distance_transform_edt(~edges) > reach) & (slope < _SMOOTH_SLOPE)
+    # only where a disc fits in: no threads
+    core = ndimage.distance_transform_edt(np.pad(allowed, 1))[1:-1, 1:-1] > reach
+    parts, _ = ndimage.label(ndimage.distance_transform_edt(~core) <= reach if core.any() else core)
     y, x = np.mgrid[:height, :width]
     found = np.zeros(level.shape, bool)
     for across, down, size in places:
