@@ -9,7 +9,7 @@ from datamodules.scenes.scene import RGB, Lighting, Sky, Sun
 
 __all__ = ["CONDITIONS", "draw_daylight"]
 
-CONDITIONS = {"clear": 0.44, "cloudy": 0.18, "overcast": 0.10, "sunset": 0.18, "twilight": 0.10}
+CONDITIONS = {"clear": 0.46, "cloudy": 0.19, "overcast": 0.09, "sunset": 0.18, "twilight": 0.08}
 """How often each occurs."""
 
 
@@ -45,7 +45,7 @@ def draw_daylight(chance: Chance, condition: str | None = None) -> Lighting:
         sky = Sky((0.10, 0.13, 0.22), (0.46, 0.32 - 0.05 * warmth, 0.22), 0.5 * clouds, seed)
     else:
         sun = None
-        sky = Sky((0.045, 0.06, 0.12), (0.16, 0.12 + 0.02 * warmth, 0.13), 0.5 * clouds, seed)
+        sky = Sky((0.07, 0.08, 0.12), (0.11, 0.085 + 0.015 * warmth, 0.09), 0.5 * clouds, seed)
     # what lawn and walls throw on: a little of all the light there is, greenish
     around = tuple(0.05 * (z + h) for z, h in zip(sky.zenith, sky.horizon, strict=True))
     direct = (0.0, 0.0, 0.0) if sun is None else sun.irradiance

@@ -22,8 +22,8 @@ __all__ = [
     "add_wall",
 ]
 
-_LEAFY = 0.75
-"""How rough clipped leaves are."""
+_LEAFY, _LEAF = 0.4, 0.13
+"""How rough clipped leaves are, and metres from tuft to tuft."""
 
 
 @dataclass
@@ -75,7 +75,7 @@ def add_topiary(plot: Plot, x: float, z: float, size: float, form: str = "", mat
 
     def leafy(shape: str, y: float, extents: tuple[float, float, float], **rest: float) -> None:
         plot.solids.append(
-            Solid(shape, (x, y, z), extents, leaves, "topiary", instance, bumps=_LEAFY, bump_size=0.05, **rest)  # type: ignore[arg-type]
+            Solid(shape, (x, y, z), extents, leaves, "topiary", instance, bumps=_LEAFY, bump_size=_LEAF, **rest)  # type: ignore[arg-type]
         )
 
     if form == "ball":
@@ -103,7 +103,15 @@ def add_hedge(plot: Plot, x: float, z: float, long: float, degrees: float, high:
     leaves, turn = plot.material("topiary"), yaw(degrees)
     round_top = chance.between(0, 1) < 0.3
     body = Solid(
-        "box", (x, 0.5 * high, z), (0.5 * long, 0.5 * high, 0.5 * deep), leaves, "box", instance, turn, bumps=_LEAFY
+        "box",
+        (x, 0.5 * high, z),
+        (0.5 * long, 0.5 * high, 0.5 * deep),
+        leaves,
+        "box",
+        instance,
+        turn,
+        bumps=_LEAFY,
+        bump_size=_LEAF,
     )
     plot.solids.append(body)
     if round_top:
@@ -118,6 +126,7 @@ def add_hedge(plot: Plot, x: float, z: float, long: float, degrees: float, high:
                 instance,
                 roll,
                 bumps=_LEAFY,
+                bump_size=_LEAF,
             )
         )
 
@@ -151,6 +160,7 @@ def add_rose(plot: Plot, x: float, z: float, size: float, material: Material | N
                 holes=0.3,
                 hole_size=0.09,
                 bumps=_LEAFY,
+                bump_size=_LEAF,
                 pattern_origin=(x, 0.0, z),
             )
         )
@@ -185,7 +195,7 @@ def add_tree(plot: Plot, x: float, z: float, high: float, form: str = "") -> Non
                 holes=0.22 if form == "conifer" else 0.32,
                 hole_size=0.05 * high**0.5 + 0.04,
                 bumps=_LEAFY,
-                bump_size=0.1,
+                bump_size=_LEAF,
                 **rest,  # type: ignore[arg-type]
             )
         )
@@ -381,6 +391,7 @@ def add_flowerpot(plot: Plot, x: float, z: float, size: float, ground: float = 0
                 plant,
                 top=0.05,
                 bumps=_LEAFY,
+                bump_size=_LEAF,
             )
         )
         return
@@ -395,6 +406,7 @@ def add_flowerpot(plot: Plot, x: float, z: float, size: float, ground: float = 0
             holes=0.25 if kind == "rose" else 0.0,
             hole_size=0.07,
             bumps=_LEAFY,
+            bump_size=_LEAF,
         )
     )
 

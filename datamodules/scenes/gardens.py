@@ -21,7 +21,9 @@ __all__ = ["draw_garden"]
 _LAYER = 0.004
 """Metres that each surface lies above the one before: enough to decide which is seen, too little to be a step."""
 _ORIGIN = (0.0, 0.0, 0.0)
-_ROUGH = {"grass": 0.6, "gravel": 0.5, "woodchip": 0.6, "dirt": 0.5, "ground": 0.25, "pavement": 0.12}
+_ROUGH = {"grass": 0.22, "gravel": 0.15, "woodchip": 0.2, "dirt": 0.2, "ground": 0.1, "pavement": 0.04}
+_UNEVEN = 0.23
+"""Metres from bump to bump of the ground."""
 _GROUNDS = {"grass": 0.40, "ground": 0.17, "gravel": 0.14, "dirt": 0.08, "pavement": 0.12, "woodchip": 0.09}
 
 
@@ -37,7 +39,7 @@ def draw_garden(generator: Generator, lights: int = 1) -> Scene:
     plot = Plot(generator)
     chance = plot.chance
     eye = chance.between(0.7, 1.75)
-    aim = (chance.between(-1.2, 1.2), chance.between(0.1, 0.7), -6.0)
+    aim = (chance.between(-1.2, 1.2), chance.between(-0.5, 0.55), -6.0)
     camera = Camera((0.0, eye, 0.0), aim, chance.between(55, 76))
     plot.take(0.0, 0.0, 1.2)
     base = chance.pick(**_GROUNDS)
@@ -51,6 +53,7 @@ def draw_garden(generator: Generator, lights: int = 1) -> Scene:
             base,
             plot.thing(),
             bumps=_ROUGH[base],
+            bump_size=_UNEVEN,
             pattern_origin=_ORIGIN,
         )
     )
@@ -88,6 +91,7 @@ def _lay_box(
             plot.thing(),
             yaw(degrees),
             bumps=_ROUGH[name],
+            bump_size=_UNEVEN,
             casts=False,
             pattern_origin=_ORIGIN,
         )
@@ -108,6 +112,7 @@ def _lay_bed(plot: Plot, level: int, name: str, x: float, z: float, wide: float,
             yaw(degrees),
             lower=0.0,
             bumps=_ROUGH[name],
+            bump_size=_UNEVEN,
             casts=False,
             pattern_origin=_ORIGIN,
         )
@@ -140,6 +145,7 @@ def _lay_path(plot: Plot, level: int, name: str, x: float, wide: float, far: flo
                     instance,
                     yaw(turn) if shape == "box" else None,
                     bumps=_ROUGH[name],
+                    bump_size=_UNEVEN,
                     casts=False,
                     pattern_origin=_ORIGIN,
                 )
@@ -206,9 +212,26 @@ def _backdrop(plot: Plot, far: float) -> None:
                     bumps=0.5,
                 )
             )
+    if chance.between(0, 1) < 0.55:
+        _treeline(plot, far + chance.between(9, 16))
     for _ in range(int(chance.between(1, 6))):
         x, z = chance.between(-9, 9), -far - chance.between(1.5, 7)
         things.add_tree(plot, x, z, chance.between(3.0, 7.0))
+
+
+def _treeline(plot: Plot, away: float) -> None:
+    """The edge of a wood: round crowns down to the ground, side by side."""
+    chance = plot.chance
+    leaves = [plot.material("tree") for _ in range(3)]
+    x = -1.25 * away
+    while x < 1.25 * away:
+        wide, tall = chance.between(1.6, 3.6), chance.between(1.4, 3.4)
+        material = leaves[min(int(chance.between(0, 3)), 2)]
+        place = (x, 0.55 * tall, -away - chance.between(-1.2, 1.2))
+        plot.solids.append(
+            Solid("ellipsoid", place, (wide, tall, 1.6), material, "tree", plot.thing(), bumps=0.7, bump_size=0.5)
+        )
+        x += wide * chance.between(1.0, 1.7)
 
 
 def _formal(plot: Plot, base: str, far: float) -> None:
@@ -331,7 +354,7 @@ def _scatter(plot: Plot, far: float, count: int, away: float = 0.0) -> None:
         if abs(x) < away:
             x = math.copysign(away + 0.2 * depth, x)
         kind = chance.pick(topiary=0.25, rose=0.12, flowerpot=0.24, stone=0.14, tree=0.12, hedge=0.13)
-        size = {"topiary": 0.7, "rose": 0.7, "flowerpot": 0.36, "stone": 0.5, "tree": 1.0, "hedge": 1.2}[kind]
+        size = {"topiary": 0.7, "rose": 0.7, "flowerpot": 0.42, "stone": 0.5, "tree": 1.0, "hedge": 1.2}[kind]
         size *= chance.between(0.65, 1.35)
         radius = 0.3 if kind == "tree" else 0.55 * size
         if (kind == "tree" and depth < 3.5) or not plot.free(x, -depth, radius):
