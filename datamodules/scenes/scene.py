@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from datamodules.scenes.materials import Material
 
-__all__ = ["AreaLight", "BallLight", "Camera", "Lighting", "RGB", "Scene", "Sky", "Solid", "Sun", "rotation", "yaw"]
+__all__ = ["RGB", "AreaLight", "BallLight", "Camera", "Lighting", "Scene", "Sky", "Solid", "Sun", "rotation", "yaw"]
 
 Vector = tuple[float, float, float]
 RGB = tuple[float, float, float]

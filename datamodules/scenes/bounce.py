@@ -1,0 +1,172 @@
+"""Light that comes from other surfaces and from the sky: one bounce by rays, the further ones on average."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from datamodules.scenes.lighting import Source, dome, stratified
+from datamodules.scenes.materials.noise import fbm
+from datamodules.scenes.primitives import Solids
+from datamodules.scenes.scene import Sky
+from datamodules.scenes.seen import TILE, Hits, Seen, surfaces
+from datamodules.scenes.smoothing import RunMeans
+from datamodules.scenes.tracing import blocked, first_hit, into_half_space, towards
+
+__all__ = ["Bounce", "face_points", "offset", "sky_radiance"]
+
+_PATTERN = 7
+"""Edge of the pixels that share out the directions of the dome."""
+_SMALLEST = 0.02
+"""What looks smaller throws no shade (radius by distance)."""
+_BRIGHTEST = 8.0
+"""What a ray brings at most, in means of all rays: a patch of sun would show in the pattern of the rays."""
+
+
+class Bounce:
+    """Rays from what is seen into the half space above it, and what they meet.
+
+    Args:
+        seen: By the camera.
+        normals: (N,3) of its surfaces.
+        filters: Over its surfaces.
+    """
+
+    def __init__(self, seen: Seen, normals: Tensor, filters: RunMeans) -> None:
+        self._seen, self._filters = seen, filters
+        solids = seen.solids
+        # a checkerboard of pixels is enough, for all are averaged afterwards
+        places = torch.arange(TILE * TILE, device=solids.device)
+        places = places[(places // TILE + places % TILE) % 2 == 0]
+        number = torch.arange(len(seen.depth), device=solids.device)
+        self._pixels = seen.tiles(number[:, None])[:, 0, places]
+        flat = self._pixels.reshape(-1)
+        u, v = stratified(seen.x[flat], seen.y[flat], _PATTERN)
+        directions = dome(normals[flat], u, v)
+        starts = offset(seen.pixels.points[flat], normals[flat])
+
+        def tiled(values: Tensor) -> Tensor:
+            return values.reshape(-1, len(places), 3).transpose(1, 2).contiguous()
+
+        valid = seen.pixels.solid[self._pixels] >= 0
+        origins, ways = tiled(starts), tiled(directions)
+        reach = into_half_space(origins, tiled(normals[flat]), valid, _SMALLEST)
+        distance, solid = first_hit(solids.groups, reach, origins, ways, nearest=1e-4)
+        self._solid = torch.where(valid, solid, -2).reshape(-1)
+        self._directions = directions
+        distance = torch.where(distance.isfinite(), distance, torch.zeros_like(distance)).reshape(-1, 1)
+        points = starts + directions * distance
+        hits = surfaces(solids, self._solid, points, directions)
+        self._on_screen = self._find_on_screen(points, hits)
+        self._face = self._solid.clamp_min(0) * 6 + _sides(hits.own_normal)
+
+    def _find_on_screen(self, points: Tensor, hits: Hits) -> Tensor:
+        """The pixel that shows what a ray met, or -1."""
+        seen = self._seen
+        x, y, depth = seen.view.project(points)
+        x, y = x.round().long(), y.round().long()
+        inside = (x >= 0) & (x < seen.width) & (y >= 0) & (y < seen.height) & (depth > 0)
+        pixel = torch.where(inside, y * seen.width + x, 0)
+        same = inside & (hits.surface >= 0) & (seen.pixels.surface[pixel] == hits.surface)
+        same &= (seen.depth[pixel] - depth).abs() < 0.1 * depth
+        return torch.where(same, pixel, -1)
+
+    def shade(
+        self, leaving: Tensor, faces: Tensor, face_albedo: Tensor, dark: Tensor, sky: Sky | None, fill: Tensor
+    ) -> Tensor:
+        """Shading (N,3) by what the rays bring.
+
+        Args:
+            leaving: (N,3) what pixels send out of direct light: albedo times direct shading.
+            faces: (P*6,3) likewise, on average, of the six sides of all solids.
+            face_albedo: (P*6,3).
+            dark: (P,) bool: solids that count as lights already, and bring nothing here.
+            sky: Where rays meet nothing.
+            fill: (3,) light on every surface that is met, beside that of the lights.
+        """
+        met = self._solid >= 0
+        from_screen = leaving[self._on_screen.clamp_min(0)]
+        radiance = torch.where((self._on_screen >= 0)[:, None], from_screen, faces[self._face])
+        lit = met & ~dark[self._solid.clamp_min(0)]
+        albedo = face_albedo[self._face] * lit[:, None]
+        radiance = radiance * lit[:, None]
+        missed = self._solid == -1
+        if sky is not None:
+            radiance = torch.where(missed[:, None], sky_radiance(sky, self._directions), radiance)
+        count = (self._solid >= -1).sum().clamp_min(1)
+        mean = radiance.sum(0) / count
+        radiance = torch.minimum(radiance, _BRIGHTEST * mean + 1e-6)
+        # further bounces: a surface that is met sees on average what the seen ones see
+        share = albedo.sum(0) / count
+        radiance = radiance + albedo * (fill + mean / (1 - share).clamp_min(0.15))
+        return self._average(radiance)
+
+    def _average(self, radiance: Tensor) -> Tensor:
+        seen = self._seen
+        values = radiance.new_zeros(len(seen.depth), 4)
+        values[self._pixels.reshape(-1)] = torch.cat([radiance, torch.ones_like(radiance[:, :1])], 1)
+        sums = self._filters.sums(seen.image(values), _PATTERN)
+        means = sums[:3] / sums[3:].clamp_min(1e-6)
+        weight = (sums[3:] > 0).to(means)
+        again = self._filters.sums(torch.cat([means * weight, weight]), _PATTERN)
+        return (again[:3] / again[3:].clamp_min(1e-6)).reshape(3, -1).T
+
+
+def sky_radiance(sky: Sky, directions: Tensor, clouds: bool = False) -> Tensor:
+    """What the sky sends from directions (N,3): (N,3)."""
+    height = (directions[:, 1] / directions.norm(dim=1)).clamp(0, 1)
+    horizon, zenith = directions.new_tensor(sky.horizon), directions.new_tensor(sky.zenith)
+    colour = torch.lerp(horizon, zenith, height.sqrt()[:, None])
+    if clouds and sky.clouds > 0:
+        place = directions[:, [0, 2]] / (height[:, None] + 0.15)
+        noise = fbm(place, 0.9, sky.seed, torch.full_like(height, 0.01), octaves=5)
+        cover = ((noise + 1.6 * sky.clouds - 0.8) * 2.2).clamp(0, 1)
+        white = (0.75 * horizon + 0.25 * zenith).mean() * 1.5
+        colour = torch.lerp(colour, white.expand_as(colour), (0.9 * cover)[:, None])
+    return colour
+
+
+def face_points(solids: Solids) -> Hits:
+    """Four points on each of the six sides of every solid, (P*24,), in the order of solids, sides, points."""
+    device = solids.device
+    own = torch.zeros(6, 4, 3, device=device)
+    normal = torch.zeros(6, 3, device=device)
+    for side in range(6):
+        axis, sign = side // 2, 2 * (side % 2) - 1
+        normal[side, axis] = sign
+        own[side, :, axis] = sign
+        for k, (a, b) in enumerate(((-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5))):
+            own[side, k, (axis + 1) % 3], own[side, k, (axis + 2) % 3] = a, b
+    unit = own.reshape(1, 24, 3).repeat(len(solids), 1, 1)
+    round_ = ~solids.is_box
+    unit[round_] = unit[round_] / unit[round_].norm(dim=-1, keepdim=True)
+    points = solids.centre[:, None] + (unit * solids.size[:, None]) @ solids.turn.transpose(1, 2)
+    own_normal = normal.repeat_interleave(4, 0)[None].expand_as(unit)
+    world = own_normal @ solids.turn.transpose(1, 2)
+    solid = torch.arange(len(solids), device=device).repeat_interleave(24)
+    flat = points.reshape(-1, 3)
+    footprint = solids.size.amax(1).repeat_interleave(24).clamp(0.02, 0.5)
+    return Hits(solid, solid * 8, flat, world.reshape(-1, 3), own_normal.reshape(-1, 3), footprint)
+
+
+def face_light(solids: Solids, faces: Hits, source: Source) -> Tensor:
+    """Direct shading (P*24,) at the points of ``face_points``, by one ray to the middle of a light, colour 1."""
+    unblocked = source.unblocked(faces.points, faces.normal)
+    origins = offset(faces.points, faces.normal, 0.01)
+    half = torch.full_like(unblocked, 0.5)
+    ends, _ = source.ends(origins, faces.normal, half * 0, half)
+    starts, ways = (v.reshape(-1, 24, 3).transpose(1, 2).contiguous() for v in (origins, ends - origins))
+    valid = (unblocked > 1e-5).reshape(-1, 24)
+    reach = towards(starts, valid, *source.box(starts))
+    return unblocked * ~blocked(solids.casting(), reach, starts, ways).reshape(-1)
+
+
+def offset(points: Tensor, normals: Tensor, distance: float = 1e-3) -> Tensor:
+    """Points a little above their surface, where rays begin."""
+    return points + distance * normals
+
+
+def _sides(own_normal: Tensor) -> Tensor:
+    """Which of six sides a normal belongs to: (N,)."""
+    axis = own_normal.abs().argmax(1)
+    return axis * 2 + (own_normal.gather(1, axis[:, None])[:, 0] > 0).long()

@@ -1,0 +1,266 @@
+"""How much light reaches a point when nothing is in the way, and where on a light a shadow ray ends.
+
+Shading is irradiance / pi throughout, so that image = albedo x shading.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from datamodules.scenes.scene import RGB, AreaLight, BallLight, Lighting, Sun
+
+__all__ = ["Area", "Ball", "Distant", "Source", "dome", "sources_of", "stratified"]
+
+_FAR = 80.0
+"""Metres at which the sun is put for shadow rays."""
+
+
+class Source(Protocol):
+    """A light of which every point sees a share.
+
+    Attributes:
+        colour: What ``unblocked`` is to be multiplied with.
+        key: Equal for lights of the same place and shape: their shadows are the same.
+        samples: Edge n of the n x n pixels that share out the samples of this light among them.
+    """
+
+    @property
+    def colour(self) -> RGB:
+        """Of the light."""
+        ...
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Of its shadows."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """Edge of the pixel pattern."""
+        ...
+
+    def unblocked(self, points: Tensor, normals: Tensor) -> Tensor:
+        """Shading (N,) of points (N,3) with normals (N,3) when nothing is in the way and the colour is 1."""
+        ...
+
+    def ends(self, points: Tensor, normals: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Ends (N,3) of shadow rays for stratified u and v (N,) in [0, 1), and what each counts for (N,)."""
+        ...
+
+    def box(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Lowest and highest corner of what holds all ends of shadow rays from points (T,3,K): (T,3) or (3,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Distant:
+    """The sun."""
+
+    light: Sun
+
+    @property
+    def colour(self) -> RGB:
+        """Of the light."""
+        return self.light.irradiance
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Of its shadows."""
+        return ("sun", self.light.towards, self.light.radius)
+
+    @property
+    def samples(self) -> int:
+        """A sharp shadow needs few."""
+        return 3 if self.light.radius < 0.03 else 5
+
+    def _towards(self, like: Tensor) -> Tensor:
+        return normalize(like.new_tensor(self.light.towards), dim=0)
+
+    def unblocked(self, points: Tensor, normals: Tensor) -> Tensor:
+        """See ``Source``."""
+        return _above_horizon(normals @ self._towards(points), math.sin(self.light.radius))
+
+    def ends(self, points: Tensor, normals: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Source``."""
+        axis = self._towards(points)[None]
+        one, other = _basis(axis)
+        x, y = _disc(u, v)
+        towards = axis + self.light.radius * (x[:, None] * one + y[:, None] * other)
+        return points + _FAR * towards, torch.ones_like(u)
+
+    def box(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Source``."""
+        middle = points.mean(2) + _FAR * self._towards(points)
+        wide = _FAR * self.light.radius + (points.amax(2) - points.amin(2)) / 2
+        return middle - wide, middle + wide
+
+
+@dataclass(frozen=True)
+class Area:
+    """A window or a panel."""
+
+    light: AreaLight
+
+    @property
+    def colour(self) -> RGB:
+        """Of the light."""
+        return self.light.radiance
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Of its shadows."""
+        return ("area", self.light.centre, self.light.half_u, self.light.half_v)
+
+    @property
+    def samples(self) -> int:
+        """Wide penumbrae need many."""
+        return 5
+
+    def unblocked(self, points: Tensor, normals: Tensor) -> Tensor:
+        """See ``Source``; exact, also where the rectangle is partly below the horizon (Lambert 1760)."""
+        centre, u, v = (points.new_tensor(x) for x in (self.light.centre, self.light.half_u, self.light.half_v))
+        corners = [centre + a * u + b * v - points for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+        heights = [(c * normals).sum(1) for c in corners]
+        total = points.new_zeros(len(points))
+        leaving, entering = torch.zeros_like(points), torch.zeros_like(points)
+        for k in range(4):
+            a, b, ha, hb = corners[k], corners[(k + 1) % 4], heights[k], heights[(k + 1) % 4]
+            share = (ha / torch.where(ha == hb, torch.ones_like(ha), ha - hb)).clamp(0, 1)[:, None]
+            at_horizon = torch.lerp(a, b, share)
+            down, up = ((ha > 0) & (hb <= 0))[:, None], ((ha <= 0) & (hb > 0))[:, None]
+            leaving, entering = torch.where(down, at_horizon, leaving), torch.where(up, at_horizon, entering)
+            total += _edge(torch.where(up, at_horizon, a), torch.where(down, at_horizon, b), normals) * (
+                (ha > 0) | (hb > 0)
+            )
+        total += _edge(leaving, entering, normals)
+        shines = ((points - centre) @ torch.linalg.cross(u, v)) > 0
+        return (total.abs() / (2 * math.pi)) * shines
+
+    def ends(self, points: Tensor, normals: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Source``."""
+        centre, hu, hv = (points.new_tensor(x) for x in (self.light.centre, self.light.half_u, self.light.half_v))
+        ends = centre + (2 * u - 1)[:, None] * hu + (2 * v - 1)[:, None] * hv
+        towards = ends - points
+        square = towards.square().sum(1).clamp_min(1e-4)
+        facing = -(towards @ normalize(torch.linalg.cross(hu, hv), dim=0))
+        return ends, (towards * normals).sum(1).clamp_min(0) * facing.clamp_min(0) / square.square()
+
+    def box(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Source``."""
+        centre, hu, hv = (points.new_tensor(x) for x in (self.light.centre, self.light.half_u, self.light.half_v))
+        wide = hu.abs() + hv.abs()
+        return centre - wide, centre + wide
+
+
+@dataclass(frozen=True)
+class Ball:
+    """A lamp."""
+
+    light: BallLight
+
+    @property
+    def colour(self) -> RGB:
+        """Of the light."""
+        return self.light.radiance
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Of its shadows."""
+        return ("ball", self.light.centre, self.light.radius)
+
+    @property
+    def samples(self) -> int:
+        """Of a middling penumbra."""
+        return 5
+
+    def unblocked(self, points: Tensor, normals: Tensor) -> Tensor:
+        """See ``Source``."""
+        towards = points.new_tensor(self.light.centre) - points
+        distance = towards.norm(dim=1).clamp_min(1e-6)
+        sine = (self.light.radius / distance).clamp_max(1)
+        return _above_horizon((towards * normals).sum(1) / distance, sine) * sine.square()
+
+    def ends(self, points: Tensor, normals: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Source``."""
+        centre = points.new_tensor(self.light.centre)
+        one, other = _basis(normalize(centre - points, dim=1))
+        x, y = _disc(u, v)
+        ends = centre + self.light.radius * (x[:, None] * one + y[:, None] * other)
+        return ends, ((ends - points) * normals).sum(1).clamp_min(0)
+
+    def box(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Source``."""
+        centre = points.new_tensor(self.light.centre)
+        return centre - self.light.radius, centre + self.light.radius
+
+
+def sources_of(lighting: Lighting) -> list[Source]:
+    """All lights that throw shadows."""
+    sun: list[Source] = [Distant(lighting.sun)] if lighting.sun is not None else []
+    return [*sun, *(Area(a) for a in lighting.areas), *(Ball(b) for b in lighting.balls)]
+
+
+def stratified(x: Tensor, y: Tensor, n: int, layers: int = 1, layer: int = 0) -> tuple[Tensor, Tensor]:
+    """Sample positions that n x n neighbouring pixels share out among them, well spread over the unit square.
+
+    Args:
+        x: (N,) pixel columns.
+        y: (N,) pixel rows.
+        n: Edge of the pattern; odd.
+        layers: How many rays every pixel casts.
+        layer: Which of them.
+
+    Returns:
+        u and v (N,) in [0, 1).
+
+    Source:
+        The R2 sequence of M. Roberts (2018): multiples of the powers of the plastic number.
+    """
+    count = n * n
+    stride = next(s for s in range(int(0.618 * count), count + 2) if math.gcd(s, count) == 1)
+    index = ((y.remainder(n) * n + x.remainder(n)) * stride).remainder(count) * layers + layer
+    number = index.to(torch.float32)
+    return (0.5 + number * 0.7548776662) % 1.0, (0.5 + number * 0.5698402910) % 1.0
+
+
+def dome(normals: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Directions (N,3) above surfaces, as dense as the cosine to the normal (N,3)."""
+    one, other = _basis(normals)
+    radius, angle = u.sqrt(), 2 * math.pi * v
+    x, y = radius * angle.cos(), radius * angle.sin()
+    return x[:, None] * one + y[:, None] * other + (1 - u).clamp_min(0).sqrt()[:, None] * normals
+
+
+def _above_horizon(cosine: Tensor, sine: Tensor | float) -> Tensor:
+    """Cosine of a disc of a given angular radius, which rises gradually where it crosses the horizon."""
+    sine = torch.as_tensor(sine, dtype=cosine.dtype, device=cosine.device).clamp_min(1e-6)
+    rising = (cosine + sine).clamp_min(0).square() / (4 * sine)
+    return torch.where(cosine > sine, cosine, rising)
+
+
+def _edge(a: Tensor, b: Tensor, normals: Tensor) -> Tensor:
+    """One edge's part of the irradiance of a polygon: the angle it spans times the height of its plane's normal."""
+    across = torch.linalg.cross(a, b)
+    length = across.norm(dim=1)
+    return torch.atan2(length, (a * b).sum(1)) * (across * normals).sum(1) / length.clamp_min(1e-12)
+
+
+def _basis(axis: Tensor) -> tuple[Tensor, Tensor]:
+    """Two unit vectors (N,3) perpendicular to unit vectors (N,3) and to each other (Duff et al. 2017)."""
+    x, y, z = axis.unbind(-1)
+    sign = torch.where(z < 0, -1.0, 1.0)
+    a = -1 / (sign + z)
+    b = x * y * a
+    return torch.stack([1 + sign * x * x * a, sign * b, -sign * x], -1), torch.stack([b, sign + y * y * a, -y], -1)
+
+
+def _disc(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Points of the unit disc, evenly spread."""
+    radius, angle = u.sqrt(), 2 * math.pi * v
+    return radius * angle.cos(), radius * angle.sin()

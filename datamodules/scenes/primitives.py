@@ -1,0 +1,248 @@
+"""Solids as tensors: where rays meet them, and their normals.
+
+Every solid is brought to a unit shape by a linear map of its own: a box to the cube of half extent 1; ellipsoids,
+cylinders and frustums to the part of the quadric x² + z² + k y² + l y <= m between two heights y. So two kernels
+serve all shapes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.special import ndtri
+from torch import Tensor
+
+from datamodules.scenes.scene import Solid
+
+__all__ = ["Group", "Solids", "meet"]
+
+_TINY = 1e-20
+
+
+@dataclass
+class Group:
+    """The solids that one kernel serves; P of them.
+
+    Args:
+        ids: (P,) which solids of the scene.
+        to_unit: (P,3,3) from the world's axes to unit coordinates.
+        offset: (P,3,1) added to it.
+        quadric: (P,5) k, l, m, lowest and highest y; None for boxes.
+        holes: (P,5) frequency per unit along the axes, threshold, seed; None where nothing has holes.
+        corners: (P,8,3) of the bounding box along the solid's axes, world.
+        centre: (P,3) world.
+        radius: (P,) of the ball around it.
+    """
+
+    ids: Tensor
+    to_unit: Tensor
+    offset: Tensor
+    quadric: Tensor | None
+    holes: Tensor | None
+    corners: Tensor
+    centre: Tensor
+    radius: Tensor
+
+
+class Solids:
+    """All solids of a scene, packed.
+
+    Args:
+        solids: Of the scene.
+        device: Where to.
+
+    Attributes:
+        groups: Boxes, round ones, and those with holes, as far as there are any.
+        to_unit: (P,3,3) of all solids in the scene's order; offset, size, turn, origin likewise.
+    """
+
+    def __init__(self, solids: Sequence[Solid], device: torch.device | str = "cpu") -> None:
+        turns = np.stack([np.eye(3) if s.turn is None else np.asarray(s.turn) for s in solids])
+        centres = np.array([s.centre for s in solids], dtype=np.float64)
+        sizes = np.array([s.size for s in solids], dtype=np.float64)
+        origins = np.array([s.centre if s.pattern_origin is None else s.pattern_origin for s in solids])
+        to_unit = np.swapaxes(turns, 1, 2) / sizes[:, :, None]
+        offset = -np.einsum("pij,pj->pi", to_unit, centres)
+
+        def tensor(values: object, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.as_tensor(np.asarray(values), dtype=dtype, device=device)
+
+        self.device = torch.device(device)
+        self.to_unit, self.offset, self.size = tensor(to_unit), tensor(offset), tensor(sizes)
+        self.turn, self.origin, self.centre = tensor(turns), tensor(origins), tensor(centres)
+        self.is_box = tensor([s.shape == "box" for s in solids], torch.bool)
+        self.quadric = tensor([_quadric(s) for s in solids])
+        self.holes = tensor([_holes(s, number) for number, s in enumerate(solids)])
+        self.bumps = tensor([(s.bumps, s.bump_size) for s in solids])
+        self.casts = tensor([s.casts for s in solids], torch.bool)
+        signs = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=np.float64)
+        widest = np.array([max(1.0, s.top) if s.shape == "frustum" else 1.0 for s in solids])
+        extent = sizes * np.stack([widest, np.ones_like(widest), widest], 1)
+        corners = centres[:, None] + np.einsum("pij,pcj->pci", turns, signs[None] * extent[:, None])
+        self.corners, self.radius = tensor(corners), tensor(np.linalg.norm(extent, axis=1))
+        box = np.array([s.shape == "box" for s in solids])
+        open_ = np.array([s.holes > 0 for s in solids])
+        kinds = ((box & ~open_, False, False), (~box & ~open_, True, False), (open_, True, True))
+        self.groups = [self._group(np.flatnonzero(which), *kind) for which, *kind in kinds if which.any()]
+
+    def __len__(self) -> int:
+        return len(self.size)
+
+    def _group(self, which: np.ndarray, curved: bool, holes: bool) -> Group:
+        ids = torch.as_tensor(which, device=self.device)
+        return Group(
+            ids,
+            self.to_unit[ids],
+            self.offset[ids][..., None],
+            self.quadric[ids] if curved else None,
+            self.holes[ids] if holes else None,
+            self.corners[ids],
+            self.centre[ids],
+            self.radius[ids],
+        )
+
+    def casting(self) -> list[Group]:
+        """The groups without what throws no shadow."""
+        groups = []
+        for g in self.groups:
+            keep = self.casts[g.ids]
+            if bool(keep.any()):
+                values = {k: None if v is None else v[keep] for k, v in vars(g).items()}
+                groups.append(Group(**values))
+        return groups
+
+    def surface(self, ids: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the surface is like at points on it.
+
+        Args:
+            ids: (N,) solids.
+            points: (N,3) on them, world.
+
+        Returns:
+            Which face (N,) 0 to 5: two for each own axis, or 6 for the mantle of what is round; the outward normal
+            (N,3), world; the same in the solid's own axes (N,3).
+        """
+        unit = (self.to_unit[ids] @ points[..., None])[..., 0] + self.offset[ids]
+        k, l, _, low, high = self.quadric[ids].unbind(-1)
+        x, y, z = unit.unbind(-1)
+        own = torch.stack([x, k * y + 0.5 * l, z], -1)
+        # which of the bounding planes or the mantle a point lies on: where it is closest to the outside
+        axis = unit.abs().argmax(-1)
+        flat = torch.nn.functional.one_hot(axis, 3) * unit.sign()
+        level = x * x + z * z + k * y * y + l * y - self.quadric[ids][:, 2]
+        cap_high, cap_low = (y - high).abs(), (y - low).abs()
+        cap = torch.minimum(cap_high, cap_low) < torch.minimum(level.abs() * 0.5, torch.full_like(level, 1e-2))
+        up = torch.where(cap_high < cap_low, 1.0, -1.0)
+        zero = torch.zeros_like(up)
+        own = torch.where(cap[:, None], torch.stack([zero, up, zero], -1), own)
+        box = self.is_box[ids]
+        own = torch.where(box[:, None], flat.to(own), own)
+        own = torch.nn.functional.normalize(own / self.size[ids], dim=-1)
+        face = torch.where(box, axis * 2 + (unit.gather(1, axis[:, None])[:, 0] > 0).long(), 6)
+        face = torch.where(~box & cap, 2 + (up > 0).long(), face)
+        return face, (self.turn[ids] @ own[..., None])[..., 0], own
+
+
+def meet(
+    group: Group, which: Tensor, origins: Tensor, directions: Tensor, nearest: float, inside: bool
+) -> tuple[Tensor, Tensor]:
+    """Where rays enter solids, one solid for each tile of rays.
+
+    Args:
+        group: Of solids.
+        which: (n,) its solids.
+        origins: (n,3,K) K rays a tile.
+        directions: (n,3,K), of any length.
+        nearest: A hit counts from this distance on (in lengths of the direction).
+        inside: Whether a ray that begins inside a solid has met it (at ``nearest``).
+
+    Returns:
+        (n,K) distance in lengths of the direction, and (n,K) bool whether there is a hit.
+    """
+    start = torch.baddbmm(group.offset[which], group.to_unit[which], origins)
+    along = torch.bmm(group.to_unit[which], directions)
+    if group.quadric is None:
+        inverse = (along + _TINY).reciprocal()
+        middle = start.mul_(inverse).neg_()
+        half = inverse.abs_()
+        low, high = middle - half, middle + half
+        enter = torch.maximum(torch.maximum(low[:, 0], low[:, 1]), low[:, 2])
+        leave = torch.minimum(torch.minimum(high[:, 0], high[:, 1]), high[:, 2])
+    else:
+        enter, leave = _through_quadric(group.quadric[which], start, along)
+    if group.holes is not None:
+        holes = group.holes[which]
+        first = (enter > nearest) & _is_there(holes, start, along, enter)
+        second = (leave > nearest) & _is_there(holes, start, along, leave)
+        met = (enter < leave) & (first | second)
+        return torch.where(first, enter, leave), met
+    if inside:
+        return enter.clamp_min(nearest), (enter < leave) & (leave > nearest)
+    return enter, (enter < leave) & (enter > nearest)
+
+
+def _through_quadric(quadric: Tensor, start: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
+    """Entry and exit of rays through unit quadrics; the exit comes first where there is no hit."""
+    k, l, m, bottom, top = (q[:, None] for q in quadric.unbind(-1))
+    ox, oy, oz = start.unbind(1)
+    dx, dy, dz = along.unbind(1)
+    ky = k * dy
+    a = dx * dx + dz * dz + ky * dy
+    b = ox * dx + oz * dz + ky * oy + 0.5 * l * dy
+    c = ox * ox + oz * oz + (k * oy + l) * oy - m
+    a = torch.where(a.abs() < 1e-9, torch.full_like(a, 1e-9), a)
+    square = b * b - a * c
+    root = square.clamp_min(0).sqrt_()
+    inverse = a.reciprocal()
+    # the root without cancellation, then the other from their product
+    far = -(b + torch.where(b < 0, -root, root))
+    one = far * inverse
+    other = torch.where(far.abs() > 1e-12, c / far, one)
+    low, high = torch.minimum(one, other), torch.maximum(one, other)
+    # a ray steeper than the side of a cone runs outside of it between the roots: the half line of the cone that is
+    # meant, towards its wide end, is the one inside
+    steep = a < 0
+    widens = l * dy < 0
+    inf = torch.full_like(a, math.inf)
+    enter = torch.where(steep, torch.where(widens, high, -inf), low)
+    leave = torch.where(steep, torch.where(widens, inf, low), high)
+    enter = torch.where(square < 0, inf, enter)
+    inverse_y = (dy + _TINY).reciprocal()
+    near, far_ = (bottom - oy) * inverse_y, (top - oy) * inverse_y
+    return (
+        torch.maximum(enter, torch.minimum(near, far_)),
+        torch.minimum(leave, torch.maximum(near, far_)),
+    )
+
+
+def _is_there(holes: Tensor, start: Tensor, along: Tensor, distance: Tensor) -> Tensor:
+    """Whether a surface with holes is there at points of it: waves that bend each other, above a threshold."""
+    fx, fy, fz, threshold, seed = (h[:, None] for h in holes.unbind(-1))
+    distance = distance.clamp(-1e3, 1e3)
+    x = (start[:, 0] + distance * along[:, 0]) * fx + seed
+    y = (start[:, 1] + distance * along[:, 1]) * fy + seed
+    z = (start[:, 2] + distance * along[:, 2]) * fz + seed
+    wave = torch.sin(x + 1.9 * torch.sin(y * 1.3)) + torch.sin(y + 1.9 * torch.sin(z * 1.3))
+    return wave + torch.sin(z + 1.9 * torch.sin(x * 1.3)) > threshold
+
+
+def _quadric(solid: Solid) -> tuple[float, float, float, float, float]:
+    """k, l, m, lowest and highest y of the unit shape."""
+    if solid.shape == "ellipsoid":
+        return 1.0, 0.0, 1.0, solid.lower, solid.upper
+    top = 1.0 if solid.shape in ("cylinder", "box") else solid.top
+    # the radius is a + b y
+    a, b = 0.5 * (1 + top), 0.5 * (top - 1)
+    return -b * b, -2 * a * b, a * a, -1.0, 1.0
+
+
+def _holes(solid: Solid, number: int) -> tuple[float, float, float, float, float]:
+    """Frequencies, threshold and seed of the holes."""
+    x, y, z = (2 * math.pi * size / solid.hole_size for size in solid.size)
+    # three waves of variance 1/2 each add up to nearly a normal distribution
+    threshold = math.sqrt(1.5) * float(ndtri(min(max(solid.holes, 1e-3), 0.95)))
+    return x, y, z, threshold, (number * 2.399 + solid.material.seed * 0.37) % 100

@@ -1,0 +1,323 @@
+"""From a description to pictures with the whole truth about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.random import Generator, Philox
+from torch import Tensor
+from torch.nn import functional as F
+
+from datamodules.sampling.draws import SPLITS
+from datamodules.scenes.bounce import Bounce, face_light, face_points, offset, sky_radiance
+from datamodules.scenes.lighting import Source, sources_of, stratified
+from datamodules.scenes.primitives import Solids
+from datamodules.scenes.scene import Lighting, Scene
+from datamodules.scenes.seen import Seen, paint
+from datamodules.scenes.smoothing import RunMeans
+from datamodules.scenes.tracing import blocked, towards
+from zoo.errors import UserError
+from zoo.imaging import linear_to_srgb, srgb_to_linear
+from zoo.scene_classes import class_id
+
+__all__ = ["SCENE_KEYS", "SceneRenderer", "render_scene"]
+
+SCENE_KEYS = (
+    "image", "albedo", "shading", "normal", "depth", "mask", "segmentation", "instances",
+    "relit", "relit_shading", "shadow_edges",
+)  # fmt: skip
+"""All that a ``SceneRenderer`` can tell about a sample; the relit ones need more than one light."""
+
+_WHITE_POINT = 0.9
+"""This share of the picture is darker than what the camera exposes to ``_BRIGHT``."""
+_BRIGHT = 0.8
+"""sRGB."""
+_SHADOW_STEP = 0.12
+"""Change from pixel to pixel of the share of light that is blocked, from which on it is a shadow's edge."""
+
+
+class SceneRenderer:
+    """Renders rooms and gardens.
+
+    Inside ``mask`` linear(image) is albedo x shading; outside lie the sky, lamps and panes, and pixels that are burnt
+    out in the picture or in a relit one.
+
+    Args:
+        height: Of the pictures.
+        width: Of the pictures.
+        seed: Sample i of a seed is always the same scene.
+        kind: Rooms, gardens, or both in turn at random.
+        lights: Under how many lights; all but the first give ``relit``.
+        keys: Which of ``SCENE_KEYS``; by default all that there are.
+        device: Where to render.
+
+    Raises:
+        UserError: A key or kind that is not known, too few pixels, or no light.
+    """
+
+    def __init__(
+        self,
+        height: int = 192,
+        width: int = 256,
+        seed: int = 0,
+        kind: Literal["both", "rooms", "gardens"] = "both",
+        lights: int = 1,
+        keys: Sequence[str] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        known = [k for k in SCENE_KEYS if lights > 1 or not k.startswith("relit")]
+        for key in keys or ():
+            if key not in SCENE_KEYS:
+                raise UserError(f"scenes have no key '{key}'; there are {', '.join(SCENE_KEYS)}.")
+            if key not in known:
+                raise UserError(f"'{key}' needs a scene under several lights; set lights to 2 or more.")
+        if kind not in ("both", "rooms", "gardens"):
+            raise UserError(f"there are no scenes of kind '{kind}'; there are both, rooms and gardens.")
+        if min(height, width) < 16:
+            raise UserError(f"scenes of {height} x {width} pixels are too small to see; take 16 or more.")
+        if lights < 1:
+            raise UserError("a scene needs a light to be seen; set lights to 1 or more.")
+        self.height, self.width, self.seed, self.kind, self.lights = height, width, seed, kind, lights
+        self.keys = tuple(keys) if keys is not None else tuple(known)
+        self.device = torch.device(device)
+
+    def scene(self, split: str, index: int) -> Scene:
+        """The description of one sample."""
+        key = np.random.SeedSequence((self.seed, SPLITS.index(split), 0x5CE7E)).generate_state(2, np.uint64)
+        generator = Generator(Philox(key=key, counter=[0, index, 0, 0]))
+        indoors = generator.random() < 0.5 if self.kind == "both" else self.kind == "rooms"
+        return (_room() if indoors else _garden())(generator, self.lights)
+
+    @torch.no_grad()
+    def render(self, split: str, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Samples of a split, on the renderer's device.
+
+        Returns:
+            The keys asked for, as ``zoo.contract`` has them, albedo and shading with 3 channels, ``relit`` with L =
+            lights - 1; and ``shadow_edges`` (B,H,W) bool: pixels of one surface where direct light begins or ends.
+        """
+        rendered = [render_scene(self.scene(split, int(i)), self.height, self.width, self.device) for i in indices]
+        return {key: torch.stack([r[key] for r in rendered]) for key in self.keys}
+
+
+def _room() -> Callable[[Generator, int], Scene]:
+    from datamodules.scenes.rooms import draw_room
+
+    return draw_room
+
+
+def _garden() -> Callable[[Generator, int], Scene]:
+    from datamodules.scenes.gardens import draw_garden
+
+    return draw_garden
+
+
+@torch.no_grad()
+def render_scene(scene: Scene, height: int, width: int, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """One scene under all of its lightings.
+
+    Args:
+        scene: What to render.
+        height: Of the picture.
+        width: Of the picture.
+        device: Where.
+
+    Returns:
+        ``SCENE_KEYS`` without the batch dimension; the relit ones if there are lightings for them.
+    """
+    shot = _Shot(scene, height, width, device)
+    pictures = [shot.picture(lighting) for lighting in scene.lightings]
+    mask = shot.valid.clone()
+    for picture in pictures:
+        mask &= (picture["linear"] <= 1).all(0)
+    result = {
+        "image": linear_to_srgb(pictures[0]["linear"].clamp(0, 1)),
+        "albedo": shot.albedo,
+        "shading": pictures[0]["shading"],
+        "shadow_edges": pictures[0]["shadow_edges"] & mask,
+        "mask": mask[None].float(),
+        **shot.truth,
+    }
+    if len(pictures) > 1:
+        result["relit"] = linear_to_srgb(torch.stack([p["linear"] for p in pictures[1:]]).clamp(0, 1))
+        result["relit_shading"] = torch.stack([p["shading"] for p in pictures[1:]])
+    return {key: value[..., :height, :width].contiguous() for key, value in result.items()}
+
+
+class _Shot:
+    """One scene and camera, under any light: what all lightings share is computed once."""
+
+    def __init__(self, scene: Scene, height: int, width: int, device: torch.device | str) -> None:
+        self._scene, self._size = scene, (height, width)
+        self._solids = solids = Solids(scene.solids, device)
+        self._seen = seen = Seen(scene, solids, height, width)
+        self._faces = face_points(solids)
+        self._paint, self._finer_paint, face_paint = paint(scene, solids, [seen.pixels, seen.finer, self._faces])
+        self._face_albedo = face_paint.reshape(-1, 4, 3).mean(1)
+        self._normal = self._with_bumps()
+        self._filters = RunMeans(seen.image(seen.pixels.surface[:, None])[0])
+        self._visible: dict[tuple[object, ...], Tensor] = {}
+        self._bounce = Bounce(seen, seen.pixels.normal, self._filters)
+        self._glows = torch.tensor([s.glow is not None for s in scene.solids], device=solids.device)
+        self._casting = solids.casting()
+        self._average_paint()
+
+    def _with_bumps(self) -> Tensor:
+        """Normals (N,3) that wave: the gradient of three crossing waves, faded out where pixels are coarse."""
+        hits, solids = self._seen.pixels, self._solids
+        strength, size = solids.bumps[hits.solid.clamp_min(0)].unbind(-1)
+        if not bool((strength > 0).any()):
+            return hits.normal
+        place = hits.points * (6.2832 / size)[:, None]
+        fine = 0.0
+        for turn, share in ((1.0, 1.0), (2.17, 0.6)):
+            p = place * turn
+            fine = fine + share * torch.cos(p + 1.7 * torch.sin(p.roll(1, 1) * 0.83 + 1.3) + p.roll(2, 1) * 0.61)
+        fade = (2 - 2.5 * hits.footprint / size).clamp(0, 1)
+        return F.normalize(hits.normal + (0.5 * strength * fade)[:, None] * fine, dim=1)
+
+    def _average_paint(self) -> None:
+        """Albedo of pixels, the mean over the surfaces in them, and what else does not depend on light."""
+        seen, scene = self._seen, self._scene
+        device = self._solids.device
+        surface = seen.pixels.solid >= 0
+        glows = torch.cat([self._glows, torch.zeros(1, dtype=torch.bool, device=device)])
+        self._emits = glows[seen.pixels.solid] | ~surface
+        self._finer_emits = (glows[seen.finer.solid] | (seen.finer.solid < 0)).reshape(-1, 4)
+        self._source_pixel = self._nearest_alike()
+        valid = ~self._emits
+        valid[seen.edges] = ~(self._finer_emits.any(1) | self._emits[seen.edges])
+        albedo = self._paint * ~self._emits[:, None]
+        paints = self._finer_paint.reshape(-1, 4, 3) * ~self._finer_emits[..., None]
+        albedo[seen.edges] = paints.sum(1) / (~self._finer_emits).sum(1, keepdim=True).clamp_min(1)
+        self.valid = seen.image(valid[:, None])[0]
+        self.albedo = seen.image(albedo)
+        classes = [class_id(s.label) for s in scene.solids] + [class_id("sky")]
+        things = [s.instance for s in scene.solids] + [0]
+        normal = (self._normal @ seen.view.axes.T) * surface[:, None]
+        self.truth = {
+            "normal": seen.image(normal),
+            "depth": seen.image(torch.where(surface, seen.depth, torch.zeros_like(seen.depth))[:, None]),
+            "segmentation": seen.image(torch.tensor(classes, device=device)[seen.pixels.solid][:, None])[0],
+            "instances": seen.image(torch.tensor(things, device=device)[seen.pixels.solid][:, None])[0],
+        }
+
+    def _nearest_alike(self) -> Tensor:
+        """For each finer point of the edges, the pixel around it that shows the same surface: (4E,)."""
+        seen = self._seen
+        pixel = seen.edges.repeat_interleave(4)
+        x, y = seen.x[pixel], seen.y[pixel]
+        best, score = pixel.clone(), torch.full_like(pixel, -1)
+        for dy, dx in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)):
+            near = (y + dy).clamp(0, seen.height - 1) * seen.width + (x + dx).clamp(0, seen.width - 1)
+            same = (seen.pixels.surface[near] == seen.finer.surface).long()
+            value = 4 * same + 2 * (seen.pixels.solid[near] == seen.finer.solid).long() + (~self._emits[near]).long()
+            best, score = torch.where(value > score, near, best), torch.maximum(value, score)
+        return best
+
+    def _visibility(self, source: Source) -> Tensor:
+        """The share of a light (N,) that is not blocked, smooth over each surface."""
+        if source.key in self._visible:
+            return self._visible[source.key]
+        seen, n = self._seen, source.samples
+        u, v = stratified(seen.x, seen.y, n)
+        normal = seen.pixels.normal
+        origins = offset(seen.pixels.points, normal)
+        ends, weight = source.ends(origins, normal, u, v)
+        faces_it = source.unblocked(origins, normal) > 0
+        starts, ways = seen.tiles(origins), seen.tiles(ends - origins)
+        valid = seen.tiles((faces_it & (seen.pixels.solid >= 0))[:, None])[:, 0]
+        shadow = blocked(self._casting, towards(starts, valid, *source.box(starts)), starts, ways)
+        lit = ~seen.raster(shadow[:, None])[:, 0]
+        sums = self._filters.sums(seen.image(torch.stack([weight * lit, weight], 1)), n)
+        if n <= 3:
+            # once more, for a soft edge without steps
+            sums = self._filters.sums(sums, n)
+        share = torch.where(sums[1] > 1e-12, sums[0] / sums[1].clamp_min(1e-12), torch.ones_like(sums[0]))
+        self._visible[source.key] = share.reshape(-1)
+        return self._visible[source.key]
+
+    def _shading(self, lighting: Lighting) -> tuple[Tensor, Tensor]:
+        """Shading (N,3) of pixels, and where a shadow begins or ends (N,)."""
+        seen, points = self._seen, self._seen.pixels.points
+        direct = torch.zeros_like(points)
+        parts: list[tuple[Tensor, Tensor]] = []
+        faces = torch.zeros_like(self._faces.points)
+        for source in sources_of(lighting):
+            colour = points.new_tensor(source.colour)
+            unblocked = source.unblocked(points, self._normal)
+            share = self._visibility(source)
+            direct += (unblocked * share)[:, None] * colour
+            parts.append((unblocked * float(colour.mean()), share))
+            faces += face_light(self._solids, self._faces, source)[:, None] * colour
+        leaving = self._paint * direct * ~self._emits[:, None]
+        face_leaving = self._face_albedo * faces.reshape(-1, 4, 3).mean(1)
+        fill = points.new_tensor(lighting.ambient)
+        indirect = self._bounce.shade(leaving, face_leaving, self._face_albedo, self._glows, lighting.sky, fill)
+        shading = (direct + indirect) * ~self._emits[:, None]
+        return shading, self._shadow_edges(parts, shading)
+
+    def _shadow_edges(self, parts: list[tuple[Tensor, Tensor]], shading: Tensor) -> Tensor:
+        """Where the blocked share of a light changes fast within one surface: (N,) bool."""
+        seen = self._seen
+        surface = seen.pixels.surface.reshape(seen.height, seen.width)
+        total = shading.mean(1).reshape(seen.height, seen.width)
+        found = torch.zeros_like(surface, dtype=torch.bool)
+        for dim in (0, 1):
+            size = surface.shape[dim]
+            low, high = (lambda t, d=dim, s=size: (t.narrow(d, 0, s - 1), t.narrow(d, 1, s - 1)))(surface)
+            change = torch.zeros(low.shape, device=surface.device)
+            for unblocked, share in parts:
+                light = unblocked.reshape(surface.shape)
+                part = share.reshape(surface.shape)
+                step = part.narrow(dim, 1, size - 1) - part.narrow(dim, 0, size - 1)
+                change += step * torch.minimum(light.narrow(dim, 0, size - 1), light.narrow(dim, 1, size - 1))
+            brightest = torch.maximum(total.narrow(dim, 0, size - 1), total.narrow(dim, 1, size - 1))
+            fast = (low == high) & (change.abs() > _SHADOW_STEP * brightest) & (brightest > 0)
+            found.narrow(dim, 0, size - 1).logical_or_(fast)
+            found.narrow(dim, 1, size - 1).logical_or_(fast)
+        return found.reshape(-1)
+
+    def _emission(self, solid: Tensor, directions: Tensor, albedo: Tensor, lighting: Lighting) -> Tensor:
+        """What lamps, panes and the sky send to the camera: (N,3)."""
+        table = [lighting.glow.get(s.glow, (0.0, 0.0, 0.0)) if s.glow else (0.0, 0.0, 0.0) for s in self._scene.solids]
+        glow = torch.tensor([*table, (0.0, 0.0, 0.0)], device=solid.device)[solid] * albedo
+        if lighting.sky is None:
+            return glow
+        return torch.where((solid < 0)[:, None], sky_radiance(lighting.sky, directions, clouds=True), glow)
+
+    def picture(self, lighting: Lighting) -> dict[str, Any]:
+        """The exposed picture under one lighting: ``linear`` and ``shading`` (3,H,W), ``shadow_edges`` (H,W)."""
+        seen = self._seen
+        shading, shadow_edges = self._shading(lighting)
+        linear = self._paint * shading
+        linear += self._emission(seen.pixels.solid, seen.directions, self._paint, lighting) * self._emits[:, None]
+        emits = self._finer_emits.reshape(-1, 1)
+        finer = self._finer_paint * shading[self._source_pixel] * ~emits
+        finer += self._emission(seen.finer.solid, seen.finer_directions, self._finer_paint, lighting) * emits
+        linear[seen.edges] = finer.reshape(-1, 4, 3).mean(1)
+        picture, albedo = seen.image(linear), self.albedo
+        exposure = self._exposure(picture)
+        picture = picture * exposure
+        # at edges shading is what makes the product exact: the light of the surfaces in a pixel, weighed by albedo
+        whole = self.valid & (albedo > 0).all(0)
+        mean = torch.where(whole, picture / albedo.clamp_min(1e-4), seen.image(shading) * exposure)
+        return {
+            "linear": picture,
+            "shading": mean,
+            "shadow_edges": seen.image(shadow_edges[:, None])[0],
+        }
+
+    def _exposure(self, picture: Tensor) -> Tensor:
+        """What the camera's automatic multiplies light with."""
+        height, width = self._size
+        valid = self.valid[:height, :width]
+        level = picture[:, :height, :width].mean(0)[valid]
+        if not len(level):
+            return picture.new_ones(())
+        rank = max(int(_WHITE_POINT * len(level)) - 1, 0)
+        bright = srgb_to_linear(picture.new_tensor(_BRIGHT)) * 2.0**self._scene.exposure
+        return bright / level.sort().values[rank].clamp_min(1e-6)
