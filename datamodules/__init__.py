@@ -13,15 +13,18 @@ from datamodules.illuminations import Illuminations
 from datamodules.interleaved import Interleaved
 from datamodules.landmark_crops import LandmarkCrops
 from datamodules.mit_intrinsic import MITIntrinsic
+from datamodules.ned import NED
 from datamodules.pseudo_labels import PseudoLabels, PseudoLabelWriter
 from datamodules.saw import SAW
 from datamodules.scenes.module import ProceduralScenes
 from datamodules.sfs_supervision import SfSSupervision
 from datamodules.sfsnet_synthetic import SfSNetSynthetic
+from datamodules.sintel import SintelIntrinsic
 
 __all__ = [
     "CGI",
     "IIW",
+    "NED",
     "SAW",
     "BatchDataset",
     "CGIRendered",
@@ -37,5 +40,6 @@ __all__ = [
     "PseudoLabels",
     "SfSNetSynthetic",
     "SfSSupervision",
+    "SintelIntrinsic",
     "ZooDataModule",
 ]

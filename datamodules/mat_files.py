@@ -22,11 +22,11 @@ def read_mat(path: Path) -> dict[str, Any]:
         UserError: The file is missing, damaged, or no ``.mat`` file.
     """
     try:
-        try:
-            content = loadmat(path)
-        except NotImplementedError:  # version 7.3 is HDF5, which keeps dimensions in reverse order
+        if h5py.is_hdf5(path):  # version 7.3 is HDF5, which keeps dimensions in reverse order
             with h5py.File(path, "r") as file:
                 content = {name: np.asarray(value).T for name, value in file.items() if isinstance(value, h5py.Dataset)}
+        else:
+            content = loadmat(path)
     except FileNotFoundError as problem:
         raise UserError(f"{path} does not exist. Copy it again, or take its sample out of the lists.") from problem
     except Exception as problem:  # readers raise nearly anything when a file is damaged
