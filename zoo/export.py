@@ -189,7 +189,9 @@ class _Sizes:
         train = max(up(card.size.train), smallest)
         sizes = given or [(train, train), (up(base + 35), up(base + 97))]
         checked = [(_CHECKED_BATCHES[i % 2], *each) for i, each in enumerate(sizes)]
-        return cls((_TRACED_BATCH, up(base + 11), up(base + 37)), checked, False, smallest)
+        # Beyond the training size, where a U-Net's bottleneck can be one pixel, which the tracer takes for a constant.
+        beyond = max(base, train)
+        return cls((_TRACED_BATCH, up(beyond + 11), up(beyond + 37)), checked, False, smallest)
 
 
 class _Ordered(nn.Module):

@@ -22,14 +22,22 @@ class Keyed(WrapperMetric):
         prediction: The key in the prediction.
         target: The key in the batch; the prediction's by default.
         mask: The key of the mask in the batch, or None where every pixel counts.
+        optional: Pass over batches that lack the target; where all do, the result is NaN.
     """
 
     def __init__(
-        self, metric: Metric, prediction: str, *, target: str | None = None, mask: str | None = "mask"
+        self,
+        metric: Metric,
+        prediction: str,
+        *,
+        target: str | None = None,
+        mask: str | None = "mask",
+        optional: bool = False,
     ) -> None:
         super().__init__()
         self.metric = metric
         self.prediction, self.target, self.mask = prediction, target or prediction, mask
+        self.optional = optional
 
     def _arguments(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> list[Tensor]:
         arguments = [prediction[self.prediction].detach(), batch[self.target]]
@@ -39,18 +47,24 @@ class Keyed(WrapperMetric):
 
     def update(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> None:
         """Take in one batch."""
+        if self.optional and self.target not in batch:
+            return
         arguments = self._arguments(prediction, batch)
         with torch.autocast(arguments[0].device.type, enabled=False):
             self.metric.update(*arguments)
 
     def forward(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Any:
         """Take in one batch and give its value alone."""
+        if self.optional and self.target not in batch:
+            return torch.tensor(torch.nan)
         arguments = self._arguments(prediction, batch)
         with torch.autocast(arguments[0].device.type, enabled=False):
             return self.metric(*arguments)
 
     def compute(self) -> Any:
         """The metric over all batches so far."""
+        if self.optional and not self.metric.update_called:
+            return torch.tensor(torch.nan)
         return self.metric.compute()
 
     def reset(self) -> None:
