@@ -49,6 +49,7 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
 def _mirrored(size: int, wanted: int, device: torch.device) -> Tensor:
     """0 1 2 3 2 1 0 1 2 ... of the wanted length, for a size of 4."""
-    period = max(2 * (size - 1), 1)
+    last = torch.arange(size, device=device)[-1:]  # a tensor, because exported sizes are no numbers
+    period = (2 * last).clamp_min(1)
     place = torch.arange(wanted, device=device) % period
-    return torch.minimum(place, (period - place) % period if size == 1 else period - place)
+    return torch.minimum(place, period - place)
