@@ -22,7 +22,7 @@ __all__ = [
     "add_wall",
 ]
 
-_LEAFY, _LEAF = 0.4, 0.13
+_LEAFY, _LEAF = 0.33, 0.11
 """How rough clipped leaves are, and metres from tuft to tuft."""
 
 
@@ -260,7 +260,7 @@ def add_fence(plot: Plot, x: float, z: float, long: float, degrees: float, spaci
         board(0.0, y * high, 0.055, (0.5 * long, 0.035, 0.016), False)
     wide = chance.between(0.5, 0.72) * spacing
     for k in range(int(long / spacing)):
-        board(spacing * (k + 0.5) - 0.5 * long, 0.5 * high + 0.02, 0.085, (0.5 * wide, 0.5 * high - 0.02, 0.012), True)
+        board(spacing * (k + 0.5) - 0.5 * long, 0.5 * high + 0.02, 0.08, (0.5 * wide, 0.5 * high - 0.02, 0.012), True)
 
 
 def add_wall(plot: Plot, x: float, z: float, long: float, degrees: float, high: float, use: str = "brick") -> None:
