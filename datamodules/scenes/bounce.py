@@ -7,7 +7,7 @@ from torch import Tensor
 
 from datamodules.scenes.lighting import Source, dome, stratified
 from datamodules.scenes.materials.noise import fbm
-from datamodules.scenes.primitives import Solids
+from datamodules.scenes.primitives import Group, Solids
 from datamodules.scenes.scene import Sky
 from datamodules.scenes.seen import TILE, Hits, Seen, surfaces
 from datamodules.scenes.smoothing import RunMeans
@@ -17,7 +17,9 @@ __all__ = ["Bounce", "face_points", "offset", "sky_radiance"]
 
 _PATTERN = 7
 """Edge of the pixels that share out the directions of the dome."""
-_SMALLEST = 0.02
+_BLUR = 15
+"""Pixels over which light that leaves surfaces is averaged before it is gathered."""
+_SMALLEST = 0.06
 """What looks smaller throws no shade (radius by distance)."""
 _BRIGHTEST = 8.0
 """What a ray brings at most, in means of all rays: a patch of sun would show in the pattern of the rays."""
@@ -35,13 +37,13 @@ class Bounce:
     def __init__(self, seen: Seen, normals: Tensor, filters: RunMeans) -> None:
         self._seen, self._filters = seen, filters
         solids = seen.solids
-        # a checkerboard of pixels is enough, for all are averaged afterwards
+        # every fourth pixel is enough, for all are averaged afterwards
         places = torch.arange(TILE * TILE, device=solids.device)
-        places = places[(places // TILE + places % TILE) % 2 == 0]
+        places = places[(places // TILE % 2 == 0) & (places % 2 == 0)]
         number = torch.arange(len(seen.depth), device=solids.device)
         self._pixels = seen.tiles(number[:, None])[:, 0, places]
         flat = self._pixels.reshape(-1)
-        u, v = stratified(seen.x[flat], seen.y[flat], _PATTERN)
+        u, v = stratified(seen.x[flat] // 2, seen.y[flat] // 2, _PATTERN)
         directions = dome(normals[flat], u, v)
         starts = offset(seen.pixels.points[flat], normals[flat])
 
@@ -50,8 +52,9 @@ class Bounce:
 
         valid = seen.pixels.solid[self._pixels] >= 0
         origins, ways = tiled(starts), tiled(directions)
+        groups = solids.only(torch.ones_like(solids.casts), holes=False)
         reach = into_half_space(origins, tiled(normals[flat]), valid, _SMALLEST)
-        distance, solid = first_hit(solids.groups, reach, origins, ways, nearest=1e-4)
+        distance, solid = first_hit(groups, reach, origins, ways, nearest=1e-4)
         self._solid = torch.where(valid, solid, -2).reshape(-1)
         self._directions = directions
         distance = torch.where(distance.isfinite(), distance, torch.zeros_like(distance)).reshape(-1, 1)
@@ -85,7 +88,12 @@ class Bounce:
             fill: (3,) light on every surface that is met, beside that of the lights.
         """
         met = self._solid >= 0
-        from_screen = leaving[self._on_screen.clamp_min(0)]
+        # blurred, or patches of sun would show in the pattern of the rays
+        picture = self._seen.image(torch.cat([leaving, torch.ones_like(leaving[:, :1])], 1))
+        for _ in range(2):
+            picture = self._filters.sums(picture, _BLUR)
+        blurred = (picture[:3] / picture[3:]).reshape(3, -1).T
+        from_screen = blurred[self._on_screen.clamp_min(0)]
         radiance = torch.where((self._on_screen >= 0)[:, None], from_screen, faces[self._face])
         lit = met & ~dark[self._solid.clamp_min(0)]
         albedo = face_albedo[self._face] * lit[:, None]
@@ -105,10 +113,11 @@ class Bounce:
         seen = self._seen
         values = radiance.new_zeros(len(seen.depth), 4)
         values[self._pixels.reshape(-1)] = torch.cat([radiance, torch.ones_like(radiance[:, :1])], 1)
-        sums = self._filters.sums(seen.image(values), _PATTERN)
+        wide = 2 * _PATTERN - 1
+        sums = self._filters.sums(seen.image(values), wide)
         means = sums[:3] / sums[3:].clamp_min(1e-6)
         weight = (sums[3:] > 0).to(means)
-        again = self._filters.sums(torch.cat([means * weight, weight]), _PATTERN)
+        again = self._filters.sums(torch.cat([means * weight, weight]), wide)
         return (again[:3] / again[3:].clamp_min(1e-6)).reshape(3, -1).T
 
 
@@ -149,16 +158,31 @@ def face_points(solids: Solids) -> Hits:
     return Hits(solid, solid * 8, flat, world.reshape(-1, 3), own_normal.reshape(-1, 3), footprint)
 
 
-def face_light(solids: Solids, faces: Hits, source: Source) -> Tensor:
-    """Direct shading (P*24,) at the points of ``face_points``, by one ray to the middle of a light, colour 1."""
+def face_light(solids: Solids, groups: list[Group], faces: Hits, source: Source) -> Tensor:
+    """Direct shading (P*24,) at the points of ``face_points``, colour 1, by one ray to the middle of a light.
+
+    Only solids of some size are asked for what is in the way; small ones are in the shade for one half.
+
+    Args:
+        solids: All.
+        groups: Those that are in the way.
+        faces: ``face_points`` of all.
+        source: The light.
+    """
     unblocked = source.unblocked(faces.points, faces.normal)
-    origins = offset(faces.points, faces.normal, 0.01)
-    half = torch.full_like(unblocked, 0.5)
-    ends, _ = source.ends(origins, faces.normal, half * 0, half)
-    starts, ways = (v.reshape(-1, 24, 3).transpose(1, 2).contiguous() for v in (origins, ends - origins))
-    valid = (unblocked > 1e-5).reshape(-1, 24)
-    reach = towards(starts, valid, *source.box(starts))
-    return unblocked * ~blocked(solids.casting(), reach, starts, ways).reshape(-1)
+    large = (solids.radius > 0.25).nonzero()[:, 0]
+    chosen = (large[:, None] * 24 + torch.arange(24, device=large.device)).reshape(-1)
+    points, normal = faces.points[chosen], faces.normal[chosen]
+    origins = offset(points, normal, 0.01)
+    half = torch.full_like(points[:, 0], 0.5)
+    ends, _ = source.ends(origins, normal, half * 0, half)
+    # a tile is one side of a solid
+    starts, ways = (v.reshape(-1, 4, 3).transpose(1, 2).contiguous() for v in (origins, ends - origins))
+    valid = (unblocked[chosen] > 1e-4).reshape(-1, 4)
+    shadow = blocked(groups, towards(starts, valid, *source.box(starts)), starts, ways).reshape(-1)
+    share = torch.full_like(unblocked, 0.5)
+    share[chosen] = 1.0 - shadow.to(share.dtype)
+    return unblocked * share
 
 
 def offset(points: Tensor, normals: Tensor, distance: float = 1e-3) -> Tensor:

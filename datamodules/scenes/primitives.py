@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
@@ -33,7 +34,7 @@ class Group:
         offset: (P,3,1) added to it.
         quadric: (P,5) k, l, m, lowest and highest y; None for boxes.
         holes: (P,5) frequency per unit along the axes, threshold, seed; None where nothing has holes.
-        corners: (P,8,3) of the bounding box along the solid's axes, world.
+        arms: (P,3,3) from the centre to the middles of three faces of the bounding box, world; one a row.
         centre: (P,3) world.
         radius: (P,) of the ball around it.
     """
@@ -43,7 +44,7 @@ class Group:
     offset: Tensor
     quadric: Tensor | None
     holes: Tensor | None
-    corners: Tensor
+    arms: Tensor
     centre: Tensor
     radius: Tensor
 
@@ -79,40 +80,44 @@ class Solids:
         self.holes = tensor([_holes(s, number) for number, s in enumerate(solids)])
         self.bumps = tensor([(s.bumps, s.bump_size) for s in solids])
         self.casts = tensor([s.casts for s in solids], torch.bool)
-        signs = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=np.float64)
         widest = np.array([max(1.0, s.top) if s.shape == "frustum" else 1.0 for s in solids])
         extent = sizes * np.stack([widest, np.ones_like(widest), widest], 1)
-        corners = centres[:, None] + np.einsum("pij,pcj->pci", turns, signs[None] * extent[:, None])
-        self.corners, self.radius = tensor(corners), tensor(np.linalg.norm(extent, axis=1))
+        self.arms = tensor(np.swapaxes(turns * extent[:, None], 1, 2))
+        self.radius = tensor(np.linalg.norm(extent, axis=1))
         box = np.array([s.shape == "box" for s in solids])
         open_ = np.array([s.holes > 0 for s in solids])
-        kinds = ((box & ~open_, False, False), (~box & ~open_, True, False), (open_, True, True))
-        self.groups = [self._group(np.flatnonzero(which), *kind) for which, *kind in kinds if which.any()]
+        kinds = [(box == cube) & (open_ == holed) for cube in (True, False) for holed in (False, True)]
+        self.groups = [self._group(np.flatnonzero(kind)) for kind in kinds if kind.any()]
 
     def __len__(self) -> int:
         return len(self.size)
 
-    def _group(self, which: np.ndarray, curved: bool, holes: bool) -> Group:
+    def _group(self, which: NDArray[np.int64]) -> Group:
         ids = torch.as_tensor(which, device=self.device)
         return Group(
             ids,
             self.to_unit[ids],
             self.offset[ids][..., None],
-            self.quadric[ids] if curved else None,
-            self.holes[ids] if holes else None,
-            self.corners[ids],
+            None if bool(self.is_box[ids[0]]) else self.quadric[ids],
+            self.holes[ids] if bool(self.holes[ids[0], 4] >= 0) else None,
+            self.arms[ids],
             self.centre[ids],
             self.radius[ids],
         )
 
-    def casting(self) -> list[Group]:
-        """The groups without what throws no shadow."""
+    def only(self, keep: Tensor, holes: bool = True) -> list[Group]:
+        """The groups without some of their solids.
+
+        Args:
+            keep: (P,) bool.
+            holes: Whether holes stay open.
+        """
         groups = []
-        for g in self.groups:
-            keep = self.casts[g.ids]
-            if bool(keep.any()):
-                values = {k: None if v is None else v[keep] for k, v in vars(g).items()}
-                groups.append(Group(**values))
+        for group in self.groups:
+            which = keep[group.ids]
+            if bool(which.any()):
+                values = {name: None if v is None else v[which] for name, v in vars(group).items()}
+                groups.append(Group(**{**values, "holes": values["holes"] if holes else None}))
         return groups
 
     def surface(self, ids: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -166,8 +171,8 @@ def meet(
     start = torch.baddbmm(group.offset[which], group.to_unit[which], origins)
     along = torch.bmm(group.to_unit[which], directions)
     if group.quadric is None:
-        inverse = (along + _TINY).reciprocal()
-        middle = start.mul_(inverse).neg_()
+        inverse = (along + _TINY).reciprocal_()
+        middle = (start * inverse).neg_()
         half = inverse.abs_()
         low, high = middle - half, middle + half
         enter = torch.maximum(torch.maximum(low[:, 0], low[:, 1]), low[:, 2])
@@ -241,8 +246,9 @@ def _quadric(solid: Solid) -> tuple[float, float, float, float, float]:
 
 
 def _holes(solid: Solid, number: int) -> tuple[float, float, float, float, float]:
-    """Frequencies, threshold and seed of the holes."""
+    """Frequencies, threshold and seed of the holes; the seed is -1 where there are none."""
     x, y, z = (2 * math.pi * size / solid.hole_size for size in solid.size)
     # three waves of variance 1/2 each add up to nearly a normal distribution
     threshold = math.sqrt(1.5) * float(ndtri(min(max(solid.holes, 1e-3), 0.95)))
-    return x, y, z, threshold, (number * 2.399 + solid.material.seed * 0.37) % 100
+    seed = (number * 2.399 + solid.material.seed * 0.37) % 100
+    return x, y, z, threshold, seed if solid.holes > 0 else -1.0

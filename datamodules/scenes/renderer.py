@@ -162,7 +162,8 @@ class _Shot:
         self._visible: dict[tuple[object, ...], Tensor] = {}
         self._bounce = Bounce(seen, seen.pixels.normal, self._filters)
         self._glows = torch.tensor([s.glow is not None for s in scene.solids], device=solids.device)
-        self._casting = solids.casting()
+        self._casting = solids.only(solids.casts)
+        self._large = solids.only(solids.casts & (solids.radius > 0.2), holes=False)
         self._average_paint()
 
     def _with_bumps(self) -> Tensor:
@@ -227,9 +228,8 @@ class _Shot:
         normal = seen.pixels.normal
         origins = offset(seen.pixels.points, normal)
         ends, weight = source.ends(origins, normal, u, v)
-        faces_it = source.unblocked(origins, normal) > 0
         starts, ways = seen.tiles(origins), seen.tiles(ends - origins)
-        valid = seen.tiles((faces_it & (seen.pixels.solid >= 0))[:, None])[:, 0]
+        valid = seen.tiles(((weight > 0) & (seen.pixels.solid >= 0))[:, None])[:, 0]
         shadow = blocked(self._casting, towards(starts, valid, *source.box(starts)), starts, ways)
         lit = ~seen.raster(shadow[:, None])[:, 0]
         sums = self._filters.sums(seen.image(torch.stack([weight * lit, weight], 1)), n)
@@ -252,7 +252,7 @@ class _Shot:
             share = self._visibility(source)
             direct += (unblocked * share)[:, None] * colour
             parts.append((unblocked * float(colour.mean()), share))
-            faces += face_light(self._solids, self._faces, source)[:, None] * colour
+            faces += face_light(self._solids, self._large, self._faces, source)[:, None] * colour
         leaving = self._paint * direct * ~self._emits[:, None]
         face_leaving = self._face_albedo * faces.reshape(-1, 4, 3).mean(1)
         fill = points.new_tensor(lighting.ambient)

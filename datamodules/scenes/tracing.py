@@ -1,8 +1,7 @@
 """Rays against all solids of a scene: tiles of rays, each tested against the solids that it can meet only.
 
-Rays come in tiles of neighbours, (T,3,K). A solid that no ray of a tile can meet is found by bounds; the others are
-tested in rounds: the first candidate of every tile, then the second, and so on. So there is a loop over candidates,
-and none over rays or tiles.
+Rays come in tiles of neighbours, (T,3,K). A solid that no ray of a tile can meet is found by bounds; the pairs of
+tiles and solids that are left are tested in chunks. So there is a loop over chunks of pairs, and none over rays.
 """
 
 from __future__ import annotations
@@ -15,13 +14,19 @@ from torch import Tensor
 
 from datamodules.scenes.primitives import Group, meet
 
-__all__ = ["Reach", "blocked", "first_hit", "in_view", "into_half_space", "towards"]
+__all__ = ["Pairs", "Reach", "blocked", "first_hit", "in_view", "into_half_space", "towards"]
 
-Reach = Callable[[Group], Tensor]
-"""From a group of P solids to (T,P) bool: whether any ray of a tile may meet a solid."""
+Pairs = tuple[Tensor, Tensor]
+"""(n,) tiles and (n,) places of solids in their group."""
 
-_ROWS = 256
-"""Tiles tested at once on a CPU, so that what is computed stays in the cache."""
+Reach = Callable[[Group], Pairs]
+"""From a group to all pairs of a tile and a solid that a ray of the tile may meet."""
+
+_AT_ONCE = 1 << 14
+"""Rays tested at once on a CPU, so that what is computed stays in the cache."""
+
+_NONE = (1 << 63) - 1
+"""Later than any hit."""
 
 
 def first_hit(
@@ -40,46 +45,36 @@ def first_hit(
         (T,K) distance in lengths of the direction, infinite without a hit, and (T,K) the solid's id, -1 without one.
     """
     tiles, _, k = directions.shape
-    distance = directions.new_full((tiles, k), math.inf)
-    solid = torch.full((tiles, k), -1, dtype=torch.int32, device=directions.device)
+    # distance and solid in one number: positive floats have the order of their bits, so the least is the first hit
+    first = torch.full((tiles, k), _NONE, dtype=torch.int64, device=directions.device)
     for group in groups:
-        ids = group.ids.to(torch.int32)
-        for rows, which in _rounds(reach(group)):
+        for rows, which in _chunks(reach(group), k):
             t, met = meet(group, which, origins[rows], directions[rows], nearest, inside=False)
-            best = distance[rows]
-            met &= t < best
-            distance[rows] = torch.where(met, t, best)
-            solid[rows] = torch.where(met, ids[which][:, None], solid[rows])
-    return distance, solid.long()
+            number = (t.contiguous().view(torch.int32).long() << 32) | group.ids[which][:, None]
+            number = torch.where(met, number, _NONE)
+            first.scatter_reduce_(0, rows[:, None].expand_as(number), number, "amin")
+    distance = (first >> 32).to(torch.int32).view(torch.float32)
+    none = first == _NONE
+    return torch.where(none, math.inf, distance), torch.where(none, -1, first & 0xFFFFFFFF)
 
 
 def blocked(groups: Sequence[Group], reach: Reach, origins: Tensor, directions: Tensor) -> Tensor:
     """Whether something stands between the ends of each ray, which is one direction long: (T,K) bool."""
     tiles, _, k = directions.shape
-    result = torch.zeros(tiles, k, dtype=torch.bool, device=directions.device)
+    count = torch.zeros(tiles, k, device=directions.device)
     for group in groups:
-        for rows, which in _rounds(reach(group)):
+        for rows, which in _chunks(reach(group), k):
             t, met = meet(group, which, origins[rows], directions[rows], 1e-5, inside=True)
-            result[rows] |= met & (t < 0.9999)
-    return result
+            count.index_add_(0, rows, (met & (t < 0.9999)).to(count.dtype))
+    return count > 0
 
 
-def _rounds(reached: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs of tiles and candidates, each tile at most once in one: (n,) tiles and (n,) places in the group."""
-    rows, columns = reached.nonzero(as_tuple=True)
-    counts = reached.sum(1)
-    starts = counts.cumsum(0) - counts
-    rank = torch.arange(len(rows), device=rows.device) - starts[rows]
-    order = rank.argsort(stable=True)
-    rows, columns = rows[order], columns[order]
-    sizes = torch.bincount(rank).tolist() if len(rows) else []
-    step = _ROWS if rows.device.type == "cpu" else 1 << 20
-    start = 0
-    for size in sizes:
-        for begin in range(start, start + size, step):
-            end = min(begin + step, start + size)
-            yield rows[begin:end], columns[begin:end]
-        start += size
+def _chunks(pairs: Pairs, k: int) -> Iterator[Pairs]:
+    """Pairs of tiles of k rays, not too many at once."""
+    rows, columns = pairs
+    step = max(_AT_ONCE // k, 1) if rows.device.type == "cpu" else 1 << 16
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step], columns[start : start + step]
 
 
 def in_view(position: Tensor, axes: Tensor, across: Tensor, up: Tensor) -> Reach:
@@ -91,21 +86,32 @@ def in_view(position: Tensor, axes: Tensor, across: Tensor, up: Tensor) -> Reach
         across: (T,K) slopes of the rays to the right.
         up: (T,K) likewise upwards.
     """
-    left, right = across.amin(1)[:, None, None], across.amax(1)[:, None, None]
-    bottom, top = up.amin(1)[:, None, None], up.amax(1)[:, None, None]
+    right_axis, up_axis, back = axes
+    # inward normals of the four planes through the camera and the sides of a tile, (4,T,3)
+    planes = torch.stack(
+        [
+            right_axis + across.amin(1, keepdim=True) * back,
+            -right_axis - across.amax(1, keepdim=True) * back,
+            up_axis + up.amin(1, keepdim=True) * back,
+            -up_axis - up.amax(1, keepdim=True) * back,
+        ]
+    )
 
-    def reach(group: Group) -> Tensor:
-        x, y, back = ((group.corners - position) @ axes.T).unbind(-1)
-        depth = -back
-        # a solid lies wholly beside one of the four planes through the camera and the tile's sides, or behind it
-        return (
-            ((x - left * depth).amax(-1) >= 0)
-            & ((x - right * depth).amin(-1) <= 0)
-            & ((y - bottom * depth).amax(-1) >= 0)
-            & ((y - top * depth).amin(-1) <= 0)
-            & (depth.amax(-1) > 0)
-        )
+    def reach(group: Group) -> Pairs:
+        offset = group.centre - position
+        inside = (_support(planes.reshape(-1, 3), offset, group.arms) >= 0).reshape(4, len(across), -1).all(0)
+        before = _support(-back[None], offset, group.arms) > 0
+        rows, columns = (inside & before).nonzero(as_tuple=True)
+        return rows, columns
 
+    return reach
+
+
+def _support(directions: Tensor, centres: Tensor, arms: Tensor) -> Tensor:
+    """How far boxes (P) reach along directions (T,3): (T,P)."""
+    reach = directions @ centres.T
+    for k in range(3):
+        reach += (directions @ arms[:, k].T).abs_()
     return reach
 
 
@@ -123,24 +129,28 @@ def towards(origins: Tensor, valid: Tensor, low: Tensor, high: Tensor) -> Reach:
     centre_b, half_b = (low + high) / 2, (high - low) / 2
     radius_a, radius_b = half_a.norm(dim=1), half_b.norm(dim=1)
     axis = centre_b - centre_a
-    length = axis.square().sum(1).clamp_min(1e-12)
+    square = axis.square().sum(1).clamp_min(1e-12)
+    along_a, square_a = (centre_a * axis).sum(1), centre_a.square().sum(1)
 
-    def reach(group: Group) -> Tensor:
-        offset = group.centre[None] - centre_a[:, None]
-        share = ((offset * axis[:, None]).sum(-1) / length[:, None]).clamp(0, 1)
-        distance = (offset - share[..., None] * axis[:, None]).square().sum(-1)
+    def reach(group: Group) -> Pairs:
+        # the ball around the solid and the cone between the balls around both ends
+        along = axis @ group.centre.T - along_a[:, None]
+        share = (along / square[:, None]).clamp(0, 1)
+        to_centre = square_a[:, None] + group.centre.square().sum(1) - 2 * centre_a @ group.centre.T
+        distance = to_centre - share * (2 * along - share * square[:, None])
         thick = radius_a[:, None] + share * (radius_b - radius_a)[:, None]
-        result = some[:, None] & (distance < (group.radius[None] + 1.1 * thick + 1e-3).square())
+        near = some[:, None] & (distance < (group.radius[None] + 1.1 * thick + 2e-3).square())
+        rows, columns = near.nonzero(as_tuple=True)
         # a plane along a side of the solid parts it from both ends
-        maps = group.to_unit.reshape(-1, 3)
-        ends = []
+        to_unit, shift = group.to_unit[columns], group.offset[columns, :, 0]
+        lowest, highest = torch.full_like(shift, math.inf), torch.full_like(shift, -math.inf)
         for centre, half in ((centre_a, half_a), (centre_b, half_b)):
-            middle = (centre @ maps.T).reshape(len(centre), -1, 3) + group.offset[None, :, :, 0]
-            ends.append((middle, (half @ maps.abs().T).reshape(len(centre), -1, 3)))
-        lowest = torch.minimum(*(middle - extent for middle, extent in ends))
-        highest = torch.maximum(*(middle + extent for middle, extent in ends))
-        wide = 1.0 if group.quadric is None else _widest(group)
-        return result & ((lowest < wide) & (highest > -wide)).all(-1)
+            middle = (to_unit @ centre[rows][..., None])[..., 0] + shift
+            extent = (to_unit.abs() @ half[rows][..., None])[..., 0]
+            lowest, highest = torch.minimum(lowest, middle - extent), torch.maximum(highest, middle + extent)
+        wide = torch.ones_like(shift) if group.quadric is None else _widest(group.quadric)[columns]
+        keep = ((lowest < wide) & (highest > -wide)).all(1)
+        return rows[keep], columns[keep]
 
     return reach
 
@@ -162,18 +172,19 @@ def into_half_space(origins: Tensor, normals: Tensor, valid: Tensor, smallest: f
     floor = torch.where(valid, (origins * mean[..., None]).sum(1), torch.full_like(aligned, math.inf)).amin(1)
     spread = half.norm(dim=1)
 
-    def reach(group: Group) -> Tensor:
-        above = (group.corners.reshape(-1, 3) @ mean.T).reshape(-1, 8, len(mean)).amax(1).T > floor[:, None] + 1e-3
+    def reach(group: Group) -> Pairs:
+        above = _support(mean, group.centre, group.arms) > floor[:, None] + 1e-3
         distance = (torch.cdist(centre, group.centre) - spread[:, None]).clamp_min(1e-3)
-        return some[:, None] & (above | ~flat[:, None]) & (group.radius[None] > smallest * distance)
+        large = group.radius[None] > smallest * distance
+        rows, columns = (some[:, None] & (above | ~flat[:, None]) & large).nonzero(as_tuple=True)
+        return rows, columns
 
     return reach
 
 
-def _widest(group: Group) -> Tensor:
-    """(P,3) how far the unit shapes of a group reach from the axis: frustums with a wide top reach beyond 1."""
-    assert group.quadric is not None
-    k, l, m, _, top = group.quadric.unbind(-1)
+def _widest(quadric: Tensor) -> Tensor:
+    """(P,3) how far unit shapes reach from the axis: frustums with a wide top reach beyond 1."""
+    k, l, m, _, top = quadric.unbind(-1)
     wide = (m - (k * top + l) * top).clamp_min(1.0).sqrt()
     return torch.stack([wide, torch.ones_like(wide), wide], -1)
 
