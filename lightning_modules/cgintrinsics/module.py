@@ -229,7 +229,9 @@ class CGIntrinsics(ZooModule):
                 **{f"{key}_si_mse": Keyed(ScaleInvariantMSE(), key, optional=True) for key in ("albedo", "shading")},
                 **{f"{key}_si_lmse": Keyed(ScaleInvariantLMSE(), key, optional=True) for key in ("albedo", "shading")},
                 **{f"{key}_dssim": Keyed(DSSIM(), key, optional=True) for key in ("albedo", "shading")},
-                **{m.name: Keyed(m, "albedo", target="judgements", mask=None, optional=True) for m in judged},
+                **{
+                    m.name: Keyed(m, "albedo", target="judgements", mask="original_size", optional=True) for m in judged
+                },
             },
             compute_groups=False,
         )

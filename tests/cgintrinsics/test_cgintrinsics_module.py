@@ -206,6 +206,17 @@ def test_metrics_pass_over_what_a_batch_does_not_say() -> None:
     assert 0 <= values["test/whdr_srgb_10"] <= 1
 
 
+def test_judgements_of_a_photo_are_held_against_its_own_size() -> None:
+    """As IIW is evaluated: where a row of two pixels is resized to four, both points no longer lie in one."""
+    model = small()
+    albedo = torch.tensor([0.1, 0.4]).expand(1, 3, 2, 2)
+    batch = {"judgements": torch.tensor([[[0.1, 0.5, 0.3, 0.5, 0.0, 1.0]]])}  # a person says that they are equal
+    for original, rate in ((None, 0.0), (torch.tensor([[4, 4]]), 1.0)):
+        metrics = model.metrics()
+        metrics.update({"albedo": albedo}, batch if original is None else {**batch, "original_size": original})
+        assert metrics.compute()["whdr_linear_10"].item() == rate
+
+
 def test_learning_rate_is_halved() -> None:
     model = small(lr=1.0, halve_every=2)
     options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}

@@ -31,7 +31,9 @@ def small_data(card: ModelCard) -> LightningDataModule:
 
 
 def built(value: Any) -> Any:
-    """An object from its class path and arguments, which may be objects themselves."""
+    """An object from its class path and arguments, which may be objects, or lists of them, themselves."""
+    if isinstance(value, list):
+        return [built(each) for each in value]
     if not isinstance(value, dict) or "class_path" not in value:
         return value
     module, _, name = value["class_path"].rpartition(".")

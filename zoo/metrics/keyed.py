@@ -22,7 +22,8 @@ class Keyed(WrapperMetric):
         prediction: The key in the prediction.
         target: The key in the batch; the prediction's by default.
         mask: The key of the mask in the batch, or None where every pixel counts.
-        optional: Pass over batches that lack the target; where all do, the result is NaN.
+        optional: Pass over batches that lack the target, so that the result is NaN where all do; and do without a mask
+            where a batch has none.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Keyed(WrapperMetric):
 
     def _arguments(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> list[Tensor]:
         arguments = [prediction[self.prediction].detach(), batch[self.target]]
-        if self.mask is not None:
+        if self.mask is not None and (self.mask in batch or not self.optional):
             arguments.append(batch[self.mask])
         return [value.float() if value.is_floating_point() else value for value in arguments]
 
