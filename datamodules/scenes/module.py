@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from datamodules.scenes.annotations import ANNOTATIONS, annotate, truth_for
 from datamodules.scenes.fingerprint import annotation_fingerprint, render_fingerprint
 from datamodules.scenes.judgements import Judges
 from datamodules.scenes.photo import check_scene_effects, photograph
+from datamodules.scenes.renderer import SceneRenderer
 from datamodules.storage import pack, unpack
 from datamodules.threads import one_thread_each
 from zoo.errors import UserError
@@ -83,7 +84,7 @@ class ProceduralScenes(ZooDataModule):
         batch_size: int = 8,
         num_workers: int = 0,
         seed: int = 0,
-        kind: str = "both",
+        kind: Literal["both", "rooms", "gardens"] = "both",
         lights: int = 1,
         keys: Sequence[str] | None = None,
         cache: bool = True,
@@ -131,10 +132,8 @@ class ProceduralScenes(ZooDataModule):
             source = _Rendered(self, split, device, fresh=self.on_the_fly and split == "train")
         return _Scenes(source, self, split)
 
-    def renderer(self, keys: Sequence[str], device: torch.device | str) -> Any:
+    def renderer(self, keys: Sequence[str], device: torch.device | str) -> SceneRenderer:
         """What draws these scenes."""
-        from datamodules.scenes.renderer import SceneRenderer
-
         return SceneRenderer(**self.recipe, keys=keys, device=device)
 
     def _options(self) -> dict[str, Any]:
@@ -155,7 +154,7 @@ class ProceduralScenes(ZooDataModule):
         keys = [*_RENDERED, "shadow_edges", *(["relit"] if self.lights > 1 else [])]
         keys += [key for key in ("relit_shading",) if key in self.keys]
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        renderer: Any = None
+        renderer: SceneRenderer | None = None
 
         def produce(start: int, end: int) -> dict[str, NDArray[Any]]:
             nonlocal renderer

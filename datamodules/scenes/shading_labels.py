@@ -34,10 +34,13 @@ _CROWDED = 0.5
 _SHADOW_STEP = 0.12
 """Log shading changes by more than this across a shadow's edge; a fainter one nobody marks."""
 
-_SMOOTH_SLOPE = 1.5
+_SMOOTH_SLOPE = 4.0
 """Log shading changes by less than this per width of the picture where it is smooth."""
 
-_PATCHES = 10
+_SMOOTH_RANGE = 0.25
+"""Within a patch that is called smooth, log shading stays this near to that of its middle."""
+
+_PATCHES = 16
 """People mark some smooth regions, not all: so many places are looked at."""
 
 _EDGES = 0.7
@@ -136,7 +139,7 @@ def _some(edges: Mask, marked: NDArray[np.float64]) -> Mask:
 def _smooth(level: NDArray[np.float32], edges: Mask, reach: int, places: NDArray[np.float64]) -> Mask:
     """Patches around some places: connected, away from edges, and with little change of shading."""
     height, width = level.shape
-    calm = ndimage.gaussian_filter(level, 0.5 * reach)
+    calm = ndimage.gaussian_filter(level, reach)
     slope = np.hypot(ndimage.sobel(calm, 0), ndimage.sobel(calm, 1)) / 8 * max(height, width)
     allowed = (ndimage.distance_transform_edt(~edges) > reach) & (slope < _SMOOTH_SLOPE)
     # only where a disc fits in: no threads
@@ -148,5 +151,7 @@ def _smooth(level: NDArray[np.float32], edges: Mask, reach: int, places: NDArray
         row, column = int(down * height), int(across * width)
         if parts[row, column]:
             radius = (0.06 + 0.16 * size) * max(height, width)
-            found |= (parts == parts[row, column]) & ((y - row) ** 2 + (x - column) ** 2 < radius**2)
+            near = (y - row) ** 2 + (x - column) ** 2 < radius**2
+            alike = np.abs(calm - calm[row, column]) < _SMOOTH_RANGE
+            found |= (parts == parts[row, column]) & near & alike
     return found

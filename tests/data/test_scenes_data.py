@@ -23,6 +23,9 @@ from zoo.imaging import srgb_to_linear
 SMALL: dict[str, Any] = {"height": 48, "width": 64, "train": 10, "val": 4, "test": 3, "batch_size": 4}
 
 
+_TRUE_RENDERER = ProceduralScenes.renderer
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO_HOME", str(tmp_path))
@@ -183,6 +186,22 @@ def test_the_truth_of_the_unlabelled_is_hidden() -> None:
     assert all(half[sample] for sample, known in tenth.items() if known)
     assert first(ready(labelled=0.0, keys=keys))["labelled"].tolist() == [1] * 4, "validation has all truth"
     assert "labelled" not in first(ready(keys=keys), "train")
+
+
+def test_true_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ProceduralScenes, "renderer", _TRUE_RENDERER)
+    data = ProceduralScenes(64, 80, train=4, val=1, test=1, batch_size=4, lights=2, effects=())
+    batch = first(data, "train")
+    check(batch)
+    inside = batch["mask"] > 0
+    assert inside.float().mean() > 0.3
+    error = (srgb_to_linear(batch["image"]) - batch["albedo"] * batch["shading"]).abs() * inside
+    assert error.max() < 0.5 / 255 * 2.3 + 2e-3
+    for key in ("superpixels", "judgements", "relit"):
+        assert batch[key].flatten(1).any(1).all(), key
+    assert (batch["judgements"][..., 5] > 0).sum(1).min() > 10
+    assert {SURFACE, SMOOTH} < set(batch["shading_labels"].unique().tolist())
+    assert len(batch["segmentation"].unique()) > 4
 
 
 def test_judgements_of_three_stripes() -> None:
