@@ -32,7 +32,7 @@ def rose(surface: Surface) -> Tensor:
     petals = 1 + 0.25 * surface.fbm(surface.points, 0.02, 8, octaves=2)
     shade = (0.5 + 1.2 * near.clamp_max(0.4)) * petals
     seen = fade(surface.footprint, 2.0 * size)
-    blossom = blossom * seen + 0.25 * (1 - seen) * share.clamp(0, 1)
+    blossom = blossom * seen + 0.12 * (1 - seen) * share.clamp(0, 1)
     return mix(leaves, surface.colour(3) * shade[:, None], blossom)
 
 
@@ -58,19 +58,26 @@ def meadow(surface: Surface) -> Tensor:
 
 def _leaves(surface: Surface, size: float) -> Tensor:
     points, footprint = surface.points, surface.footprint
-    seen = fade(footprint, 1.2 * size)
+    clump = surface.fbm(points, 5 * size, 4, octaves=2, gain=0.7)
+    hole = (-clump * 1.2 - 0.35).clamp(0, 1)
+    seen = fade(footprint, size)
+    if not bool((seen > 0).any()):
+        return _foliage(surface, 0.5 + 0.2 * clump, torch.full_like(clump, 0.18), hole)
     # two layers of long leaves that lie across each other; the higher leaf hides the lower
     near, second, name = worley(points @ points.new_tensor(_ACROSS) / size, surface.seed + 2)
     other, behind, again = worley(points @ points.new_tensor(_ALONG) / size + 0.5, surface.seed + 3)
     height, lower = name - 1.4 * near, again - 1.4 * other
     front = height > lower
     name = torch.where(front, name, torch.frac(again * 5.3))
-    rib = (1 - torch.where(front, second - near, behind - other) / 0.10).clamp(0, 1) * seen
+    rib = (1 - torch.where(front, second - near, behind - other) / 0.10).clamp(0, 1)
     # where neither layer has a leaf one looks into the dark
-    gap = ((-0.22 - torch.maximum(height, lower)) / 0.25).clamp(0, 1) * seen + 0.22 * (1 - seen)
-    clump = surface.fbm(points, 5 * size, 4, octaves=2, gain=0.7)
-    hole = (-clump * 1.2 - 0.35).clamp(0, 1)
-    tone = 0.5 + (name - 0.5) * seen + 0.2 * clump
+    gap = ((-0.22 - torch.maximum(height, lower)) / 0.25).clamp(0, 1)
+    between = (0.8 * gap + 0.25 * rib).clamp(0, 1)
+    return _foliage(surface, 0.5 + (name - 0.5) * seen + 0.2 * clump, between * seen + 0.18 * (1 - seen), hole)
+
+
+def _foliage(surface: Surface, tone: Tensor, between: Tensor, hole: Tensor) -> Tensor:
+    """Leaves of a tone, dark where one looks between them or into a hole; all (N,)."""
     body = mix(surface.colour(0), surface.colour(1), tone)
-    dark = 1 - (1 - (0.8 * gap + 0.25 * rib).clamp(0, 1)) * (1 - 0.8 * hole)
+    dark = 1 - (1 - between) * (1 - 0.8 * hole)
     return mix(body, surface.colour(2), (0.5 + 0.5 * surface.amount) * dark)

@@ -70,7 +70,8 @@ def bark(surface: Surface) -> Tensor:
     size = 0.07 * surface.scale
     warp = surface.points + 0.3 * size * surface.fbm(surface.points, size, 5, octaves=1)[:, None]
     ridge = noise(warp * warp.new_tensor([1.0, 0.22, 1.0]) / size, surface.seed + 1).abs()
-    furrow = (1 - ridge / 0.35).clamp(0, 1) * fade(surface.footprint, size)
+    seen = fade(surface.footprint, size)
+    furrow = (1 - ridge / 0.35).clamp(0, 1) * seen + 0.28 * (1 - seen)
     grain = surface.fbm(stretch, 0.02, 2, octaves=2)
     cloud = surface.fbm(surface.points, 0.4, 3, octaves=2)
     body = surface.colour(0) * ((1 + 0.25 * grain + 0.2 * cloud) * (1 - 0.62 * furrow))[:, None]
