@@ -6,10 +6,19 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import torch
+from scene_fakes import (
+    CGI_ALBEDO,
+    CGI_HEIGHT,
+    CGI_NAMES,
+    CGI_WIDTH,
+    cgi_light,
+    cgi_paint,
+    write_cgi,
+    write_cgi_png,
+)
 from scipy.io import savemat
 
 from datamodules import CGI, CGIRendered
@@ -19,67 +28,10 @@ from zoo.contract import check
 from zoo.errors import UserError
 from zoo.imaging import srgb_to_linear
 
-HEIGHT, WIDTH = 48, 64
-ALBEDO = np.array([0.5, 0.4, 0.3])
-
-
-def write(path: Path, values: np.ndarray, bits: int = 8) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stored = np.round(values * (2**bits - 1)).astype(np.uint16 if bits == 16 else np.uint8)
-    cv2.imwrite(str(path), stored if stored.ndim == 2 else stored[..., ::-1])
-
-
-def light() -> np.ndarray:
-    """Shading from 0.2 at the left to 1 at the right."""
-    return np.broadcast_to(np.linspace(0.2, 1, WIDTH), (HEIGHT, WIDTH))[..., None]
-
-
-def paint() -> np.ndarray:
-    albedo = np.broadcast_to(ALBEDO, (HEIGHT, WIDTH, 3)).copy()
-    albedo[:, : WIDTH // 2] *= 0.5
-    return albedo
-
-
-def cells(regions: list[np.ndarray]) -> np.ndarray:
-    """A cell array as MATLAB writes it: (n,1) of matrices with y and x as fractions."""
-    array = np.empty((len(regions), 1), object)
-    for i, region in enumerate(regions):
-        array[i, 0] = region
-    return array
-
-
-def pixels(rows: range, columns: range) -> np.ndarray:
-    y, x = np.meshgrid(list(rows), list(columns), indexing="ij")
-    return np.stack((y.ravel() / HEIGHT, x.ravel() / WIDTH), -1)
-
-
-NAMES = [f"scene{s}/{i:06d}_mlt.png" for s in range(6) for i in (1, 12)]
-
 
 @pytest.fixture
 def cgi_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "intrinsics_final"
-    mask = np.ones((HEIGHT, WIDTH))
-    mask[0] = 0
-    regions = [pixels(range(24), range(32)), pixels(range(24, 48), range(32, 64)), pixels(range(40, 41), range(1))]
-    for name in NAMES:
-        stem = folder / "images" / name.removesuffix(".png")
-        write(Path(f"{stem}.png"), (paint() * light()) ** (1 / 2.2), bits=16)
-        write(Path(f"{stem}_albedo.png"), paint())
-        write(Path(f"{stem}_mask.png"), mask)
-        place = folder / "superpixels" / f"{name}.mat"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        savemat(place, {"data": cells(regions)})
-    lines = [f"{name.removesuffix('.png')}.rgbe 0.5 {0.1 if '5/' in name else 0.6} \n" for name in NAMES]
-    (folder / "rgbe_image_stats.txt").write_text("".join(lines))
-    (folder / "train_list").mkdir()
-    # as Python 2 writes a list of str
-    lists = "".join(f"S'{name}'\np{i}\na" for i, name in enumerate(NAMES, start=1))
-    (folder / "train_list" / "img_batch.p").write_bytes(f"(lp0\n{lists}.".encode())
-    (folder / "train_test_split").mkdir()
-    (folder / "train_test_split" / "CGI_train_split_v0.csv").write_text("\n".join(NAMES[:8]) + "\n")
-    (folder / "train_test_split" / "CGI_test_split_v0.csv").write_text("\n".join(NAMES[8:]) + "\n")
-    return folder
+    return write_cgi(tmp_path / "intrinsics_final")
 
 
 def cgi(folder: Path, **options: Any) -> CGI:
@@ -92,7 +44,7 @@ def test_cgi(cgi_folder: Path) -> None:
     data.prepare_data()
     batch = data.dataset("test").batch([0, 1])
     check(batch, ["image", "albedo", "shading", "mask", "superpixels"])
-    assert batch["name"] == NAMES[8:10]
+    assert batch["name"] == CGI_NAMES[8:10]
     mask = batch["mask"]
     assert not mask[:, :, :6].any()  # row 0 has no truth, and five pixels around it are left out too
     assert mask[:, :, 6:].all()  # the picture's own border is no reason
@@ -102,7 +54,7 @@ def test_cgi(cgi_folder: Path) -> None:
     # the 90th percentile of a ramp from 0.2 to 1 is 0.92
     assert shading[:, -1].mean().item() == pytest.approx(1 / 0.92, rel=0.01)
     assert shading[:, 0].mean().item() == pytest.approx(0.2 / 0.92, rel=0.02)
-    ratio = batch["albedo"][0, :, 20, -1] / torch.tensor(ALBEDO)
+    ratio = batch["albedo"][0, :, 20, -1] / torch.tensor(CGI_ALBEDO)
     torch.testing.assert_close(ratio, torch.full((3,), 0.92, dtype=ratio.dtype), rtol=0.01, atol=0)
 
 
@@ -138,29 +90,31 @@ def test_cgi_training_crops_everything_alike(cgi_folder: Path) -> None:
 
 def test_cgi_splits(cgi_folder: Path) -> None:
     sets = {split: cgi(cgi_folder).dataset(split).names for split in ("train", "val", "test")}
-    assert sorted(name for names in sets.values() for name in names) == NAMES
+    assert sorted(name for names in sets.values() for name in names) == CGI_NAMES
     scenes = [{name.split("/")[0] for name in names} for names in sets.values()]
     assert sum(map(len, scenes)) == 6  # no scene is in two
-    expected = [n for n in NAMES if hash_share(n.split("/")[0]) < 0.25]
+    expected = [n for n in CGI_NAMES if hash_share(n.split("/")[0]) < 0.25]
     assert sets["test"] == expected
     community = {split: cgi(cgi_folder, split="community").dataset(split).names for split in ("train", "val", "test")}
-    assert community["test"] == NAMES[8:]
-    assert sorted([*community["train"], *community["val"]]) == NAMES[:8]
+    assert community["test"] == CGI_NAMES[8:]
+    assert sorted([*community["train"], *community["val"]]) == CGI_NAMES[:8]
     assert community["train"]
     assert community["val"]
 
 
 def test_cgi_smooths_dark_pictures(cgi_folder: Path) -> None:
-    noise = np.random.default_rng(0).normal(0, 0.05, (HEIGHT, WIDTH, 3))
-    for name in NAMES[8:]:
-        write(cgi_folder / "images" / name, ((paint() * light()) ** (1 / 2.2) + noise).clip(0, 1), bits=16)
+    noise = np.random.default_rng(0).normal(0, 0.05, (CGI_HEIGHT, CGI_WIDTH, 3))
+    for name in CGI_NAMES[8:]:
+        write_cgi_png(
+            cgi_folder / "images" / name, ((cgi_paint() * cgi_light()) ** (1 / 2.2) + noise).clip(0, 1), bits=16
+        )
 
     def roughness(denoise: bool, sample: int, key: str) -> float:
         values = cgi(cgi_folder, split="community", denoise=denoise).dataset("test").batch([sample])[key]
         return float(values[..., 10:, 40:].diff(dim=-1).std())
 
     bright, dark = 0, 2
-    assert NAMES[8 + dark].startswith("scene5")
+    assert CGI_NAMES[8 + dark].startswith("scene5")
     for key in ("image", "shading"):
         assert roughness(True, bright, key) == roughness(False, bright, key)
         assert roughness(True, dark, key) < 0.5 * roughness(False, dark, key)
@@ -188,9 +142,11 @@ def test_cgi_rendered_extra_set(cgi_folder: Path) -> None:
     place = cgi_folder / "rendered"
     for name, (height, width) in {"kitchen_1.png": (40, 60), "sponza.png": (60, 60)}.items():
         albedo = np.full((height, width, 3), 0.5)
-        write(place / "images" / name, albedo * 0.4, bits=16)
-        write(place / "albedo" / f"{name.removesuffix('.png').split('_')[0]}_albedo.png", albedo)
-        write(place / "mask" / f"{name.removesuffix('.png').split('_')[0]}_alpha.png", np.ones((height, width, 3)))
+        write_cgi_png(place / "images" / name, albedo * 0.4, bits=16)
+        write_cgi_png(place / "albedo" / f"{name.removesuffix('.png').split('_')[0]}_albedo.png", albedo)
+        write_cgi_png(
+            place / "mask" / f"{name.removesuffix('.png').split('_')[0]}_alpha.png", np.ones((height, width, 3))
+        )
     (cgi_folder / "render_list").mkdir()
     (cgi_folder / "render_list" / "img_batch.p").write_bytes(pickle.dumps(["kitchen_1.png", "sponza.png"], protocol=2))
     data = CGIRendered(str(cgi_folder))
@@ -228,18 +184,18 @@ def test_cgi_malicious_list(cgi_folder: Path) -> None:
 
 def test_cgi_bad_files(cgi_folder: Path) -> None:
     data = cgi(cgi_folder, split="community").dataset("test")
-    stem = cgi_folder / "images" / NAMES[8].removesuffix(".png")
-    write(Path(f"{stem}_albedo.png"), paint()[:, :-4])
+    stem = cgi_folder / "images" / CGI_NAMES[8].removesuffix(".png")
+    write_cgi_png(Path(f"{stem}_albedo.png"), cgi_paint()[:, :-4])
     with pytest.raises(UserError, match=r"_albedo\.png has 60 x 48 values, but 000001_mlt\.png has 64 x 48 pixels"):
         data.batch([0])
-    regions = cgi_folder / "superpixels" / f"{NAMES[9]}.mat"
+    regions = cgi_folder / "superpixels" / f"{CGI_NAMES[9]}.mat"
     savemat(regions, {"other": np.ones((2, 2))})
     with pytest.raises(UserError, match="holds no cell array called 'data'"):
         data.batch([1])
     regions.write_bytes(b"nothing")
     with pytest.raises(UserError, match="is damaged, or no MATLAB file"):
         data.batch([1])
-    picture = cgi_folder / "images" / NAMES[10]
+    picture = cgi_folder / "images" / CGI_NAMES[10]
     picture.write_bytes(picture.read_bytes()[:-200])
     with pytest.raises(UserError, match=r"000001_mlt\.png is damaged"):
         data.batch([2])

@@ -12,6 +12,17 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from scene_fakes import (
+    LANDSCAPE,
+    PORTRAIT,
+    SAW_SET,
+    SQUARE,
+    comparison,
+    iiw_json,
+    ramp,
+    write_iiw,
+    write_saw,
+)
 
 from datamodules import IIW, SAW
 from datamodules.iiw import judgements
@@ -20,50 +31,8 @@ from datamodules.saw import shading_labels
 from datamodules.size_groups import GroupSampler
 from zoo.contract import check
 from zoo.errors import UserError
-from zoo.imaging import write_image
 
 # IIW
-
-LANDSCAPE, PORTRAIT, SQUARE = (20, 30), (30, 20), (24, 24)
-
-
-def ramp(height: int, width: int) -> torch.Tensor:
-    """Red grows to the right, green downwards."""
-    x = ((torch.arange(width) + 0.5) / width).expand(height, width)
-    y = ((torch.arange(height) + 0.5) / height)[:, None].expand(height, width)
-    return torch.stack((x, y, torch.full((height, width), 0.5)))
-
-
-def iiw_json(comparisons: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    points = [
-        {"id": 7, "x": 0.25, "y": 0.5, "sRGB": "ffffff", "opaque": True},
-        {"id": 8, "x": 0.75, "y": 0.125, "sRGB": "ffffff", "opaque": True},
-        {"id": 9, "x": 0.5, "y": 0.5, "sRGB": "ffffff", "opaque": False},
-    ]
-    if comparisons is None:
-        comparisons = [
-            comparison(7, 8, "1", 0.5),
-            comparison(8, 7, "2", 1.5),
-            comparison(7, 8, "E", 0.25),
-            comparison(7, 9, "1", 1.0),  # not opaque
-            comparison(7, 8, "1", None),  # null weight
-            comparison(7, 8, "1", 0.0),
-            comparison(7, 8, "1", -2.0),
-            comparison(7, 8, None, 1.0),
-        ]
-    return {"photo": 1, "license": "CC BY", "intrinsic_points": points, "intrinsic_comparisons": comparisons}
-
-
-def comparison(first: int, second: int, darker: str | None, score: float | None) -> dict[str, Any]:
-    return {"id": 1, "point1": first, "point2": second, "darker": darker, "darker_score": score}
-
-
-def write_iiw(folder: Path, sizes: dict[str, tuple[int, int]]) -> Path:
-    (folder / "data").mkdir(parents=True)
-    for name, size in sizes.items():
-        write_image(folder / "data" / f"{name}.png", ramp(*size))
-        (folder / "data" / f"{name}.json").write_text(json.dumps(iiw_json()))
-    return folder
 
 
 @pytest.fixture
@@ -235,24 +204,10 @@ def test_train_loader_of_groups_restores_its_place(iiw_folder: Path) -> None:
 
 # SAW
 
-SET = "saw_data-filter_size_0-ignore_border_0.05-normal_gradmag_thres_1.5-depth_gradmag_thres_2.0"
-
 
 @pytest.fixture
 def saw_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "saw"
-    for name in ("saw_splits", "saw_images_512", f"saw_pixel_labels/{SET}"):
-        (folder / name).mkdir(parents=True)
-    ids = {"train": [30, 4, 100, 5], "val": [7], "test": [21, 3]}
-    for split, numbers in ids.items():
-        np.save(folder / "saw_splits" / f"{split}_ids.npy", np.array(numbers))
-        for number in numbers:
-            height, width = (24, 32) if number != 4 else (32, 24)
-            write_image(folder / "saw_images_512" / f"{number}.png", ramp(height, width))
-            labels = np.full((height, width), 100, np.int64)
-            labels[:, : width // 2], labels[0], labels[-1] = 2, 0, 1
-            np.save(folder / f"saw_pixel_labels/{SET}" / f"{number}.npy", labels)
-    return folder
+    return write_saw(tmp_path / "saw")
 
 
 def test_saw(saw_folder: Path) -> None:
@@ -294,7 +249,7 @@ def test_saw_one_size_for_all(saw_folder: Path) -> None:
 
 
 def test_saw_label_of_another_size(saw_folder: Path) -> None:
-    np.save(saw_folder / f"saw_pixel_labels/{SET}/21.npy", np.zeros((24, 30), np.int64))
+    np.save(saw_folder / f"saw_pixel_labels/{SAW_SET}/21.npy", np.zeros((24, 30), np.int64))
     with pytest.raises(UserError, match=r"21\.npy has 30 x 24 values, but 21\.png has 32 x 24 pixels"):
         SAW(str(saw_folder), num_workers=0).dataset("test").batch([0])
 
@@ -313,7 +268,9 @@ def test_saw_labels_that_are_none(tmp_path: Path, content: Any, message: str) ->
         shading_labels(tmp_path / "1.npy")
 
 
-@pytest.mark.parametrize("name", ["saw_splits/val_ids.npy", "saw_images_512/30.png", f"saw_pixel_labels/{SET}/3.npy"])
+@pytest.mark.parametrize(
+    "name", ["saw_splits/val_ids.npy", "saw_images_512/30.png", f"saw_pixel_labels/{SAW_SET}/3.npy"]
+)
 def test_saw_missing(saw_folder: Path, name: str) -> None:
     (saw_folder / name).unlink()
     with pytest.raises(UserError) as told:
