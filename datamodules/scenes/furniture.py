@@ -20,11 +20,13 @@ class Lamp:
         name: Of its glow.
         centre: World.
         radius: Of the ball that shines.
+        sideways: The share of its light that goes through its shade.
     """
 
     name: str
     centre: Vector
     radius: float
+    sideways: float = 1.0
 
 
 @dataclass
@@ -223,16 +225,17 @@ def _bookshelf(maker: Maker, frame: Frame, wide: float, deep: float, tall: float
     for x in (-1, 1):
         shelf.add("box", (x * (wide / 2 - board), tall / 2, 0), (board, tall / 2, deep / 2), wood)
     shelf.add("box", (0, tall / 2, -deep / 2 + 0.006), (wide / 2 - 2 * board, tall / 2 - 0.01, 0.005), wood)
+    covers = [dice.material("book") for _ in range(7)]
     rows = max(2, round(tall / 0.36))
     step = (tall - 0.06 - 2 * board) / rows
     for k in range(rows + 1):
         y = 0.05 + board + k * step
         shelf.add("box", (0, y, 0.004), (wide / 2 - 2 * board, board, deep / 2 - 0.006), wood)
         if k < rows:
-            _row_of_books(maker, frame.at(0, y + board, 0), wide / 2 - 2 * board - 0.01, deep, step - 2 * board)
+            _row_of_books(maker, frame.at(0, y + board, 0), wide / 2 - 2 * board - 0.01, deep, step - 2 * board, covers)
 
 
-def _row_of_books(maker: Maker, frame: Frame, half: float, deep: float, tall: float) -> None:
+def _row_of_books(maker: Maker, frame: Frame, half: float, deep: float, tall: float, covers: list[Material]) -> None:
     dice = maker.dice
     x, end = -half, half
     if dice.chance(0.2):
@@ -241,13 +244,12 @@ def _row_of_books(maker: Maker, frame: Frame, half: float, deep: float, tall: fl
         return
     if dice.chance(0.5):
         end = dice.between(0.0, 1.0) * half
-    # books of one kind stand together as one block of spines now and then: fewer solids, as on real shelves
     while x < end - 0.03:
         thick = dice.between(0.012, 0.03)
         height = dice.between(0.6, 0.93) * tall / 2
         out = dice.between(0.55, 0.8) * deep / 2
         book = maker.thing(frame, "book")
-        material = replace(dice.material("book"), size=(2 * thick, 2 * height))
+        material = replace(dice.choose(covers), size=(0.04, 0.5))
         book.add("box", (x + thick, height, -deep / 2 + 0.012 + out), (thick - 0.001, height, out), material)
         x += 2 * thick
         if dice.chance(0.05):
@@ -298,7 +300,7 @@ def _shade(maker: Maker, lamp: Thing, frame: Frame, y: float, radius: float) -> 
     name = f"lamp {len(maker.lamps)}"
     cloth = Material("paint", (dice.tint((0.86, 0.82, 0.74), 0.06),))
     lamp.add("frustum", (0, y, 0), (radius, 0.13, radius), cloth, top=dice.between(0.6, 1.0), glow=name, casts=False)
-    maker.lamps.append(Lamp(name, frame.place((0, y, 0)), radius * 0.8))
+    maker.lamps.append(Lamp(name, frame.place((0, y, 0)), radius * 0.7, dice.between(0.12, 0.3)))
 
 
 def hanging_lamp(maker: Maker, frame: Frame, height: float) -> None:

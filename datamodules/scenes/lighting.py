@@ -204,7 +204,12 @@ class Ball:
         towards = points.new_tensor(self.light.centre) - points
         distance = towards.norm(dim=1).clamp_min(1e-6)
         sine = (self.light.radius / distance).clamp_max(1)
-        return _above_horizon((towards * normals).sum(1) / distance, sine) * sine.square()
+        light = _above_horizon((towards * normals).sum(1) / distance, sine) * sine.square()
+        if self.light.sideways == 1:
+            return light
+        steep = ((towards[:, 1].abs() / distance - 0.5) / 0.3).clamp(0, 1)
+        steep = steep * steep * (3 - 2 * steep)
+        return light * (self.light.sideways + (1 - self.light.sideways) * steep)
 
     def ends(self, points: Tensor, normals: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """See ``Source``."""

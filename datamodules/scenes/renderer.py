@@ -16,7 +16,7 @@ from datamodules.scenes.bounce import Bounce, face_light, face_points, offset, s
 from datamodules.scenes.lighting import Source, sources_of, stratified
 from datamodules.scenes.primitives import Solids
 from datamodules.scenes.scene import Lighting, Scene
-from datamodules.scenes.seen import Seen, paint
+from datamodules.scenes.seen import Hits, Seen, paint
 from datamodules.scenes.smoothing import RunMeans
 from datamodules.scenes.tracing import blocked, towards
 from zoo.errors import UserError
@@ -35,6 +35,11 @@ _WHITE_POINT = 0.9
 """This share of the picture is darker than what the camera exposes to ``_BRIGHT``."""
 _BRIGHT = 0.8
 """sRGB."""
+_WAVES = torch.linalg.qr(
+    torch.tensor([[0.9, 0.3, -0.5], [0.4, -0.8, 0.7], [-0.2, 0.6, 0.9]]).repeat(3, 1, 1)
+    + 0.55 * torch.tensor([[[0.0]], [[1.0]], [[-1.6]]]) * torch.eye(3)
+).Q
+"""Directions of the waves of bumps."""
 _SHADOW_STEP = 0.12
 """Change from pixel to pixel of the share of light that is blocked, from which on it is a shadow's edge."""
 
@@ -161,7 +166,8 @@ class _Shot:
         self._filters = RunMeans(seen.image(seen.pixels.surface[:, None])[0])
         self._visible: dict[tuple[object, ...], Tensor] = {}
         self._bounce = Bounce(seen, seen.pixels.normal, self._filters)
-        self._glows = torch.tensor([s.glow is not None for s in scene.solids], device=solids.device)
+        lit = {name for lighting in scene.lightings for name in lighting.glow}
+        self._glows = torch.tensor([s.glow in lit for s in scene.solids], device=solids.device)
         self._casting = solids.only(solids.casts)
         self._large = solids.only(solids.casts & (solids.radius > 0.2), holes=False)
         self._average_paint()
@@ -172,13 +178,18 @@ class _Shot:
         strength, size = solids.bumps[hits.solid.clamp_min(0)].unbind(-1)
         if not bool((strength > 0).any()):
             return hits.normal
-        place = hits.points * (6.2832 / size)[:, None]
-        fine = 0.0
-        for turn, share in ((1.0, 1.0), (2.17, 0.6)):
-            p = place * turn
-            fine = fine + share * torch.cos(p + 1.7 * torch.sin(p.roll(1, 1) * 0.83 + 1.3) + p.roll(2, 1) * 0.61)
-        fade = (2 - 2.5 * hits.footprint / size).clamp(0, 1)
-        return F.normalize(hits.normal + (0.5 * strength * fade)[:, None] * fine, dim=1)
+        rough = (strength > 0).nonzero()[:, 0]
+        place = hits.points[rough] * (6.2832 / size[rough])[:, None]
+        fine = torch.zeros_like(place)
+        for number, (turn, share) in enumerate(((0.7, 0.8), (1.3, 1.0), (2.3, 0.6))):
+            # waves of no common direction or period, bent by others, look like no waves
+            across = place @ (turn * _WAVES[number]).to(place)
+            bend = place @ (0.6 * turn * _WAVES[number - 1].T).to(place)
+            fine += share * torch.cos(across + 2.2 * torch.sin(bend.roll(1, 1)) + 1.3 * torch.sin(1.7 * bend))
+        fade = (2 - 2.5 * hits.footprint[rough] / size[rough]).clamp(0, 1)
+        normal = hits.normal.clone()
+        normal[rough] = F.normalize(normal[rough] + (0.45 * strength[rough] * fade)[:, None] * fine, dim=1)
+        return normal
 
     def _average_paint(self) -> None:
         """Albedo of pixels, the mean over the surfaces in them, and what else does not depend on light."""
@@ -257,7 +268,7 @@ class _Shot:
         face_leaving = self._face_albedo * faces.reshape(-1, 4, 3).mean(1)
         fill = points.new_tensor(lighting.ambient)
         indirect = self._bounce.shade(leaving, face_leaving, self._face_albedo, self._glows, lighting.sky, fill)
-        shading = (direct + indirect) * ~self._emits[:, None]
+        shading = direct + indirect
         return shading, self._shadow_edges(parts, shading)
 
     def _shadow_edges(self, parts: list[tuple[Tensor, Tensor]], shading: Tensor) -> Tensor:
@@ -281,30 +292,32 @@ class _Shot:
             found.narrow(dim, 1, size - 1).logical_or_(fast)
         return found.reshape(-1)
 
-    def _emission(self, solid: Tensor, directions: Tensor, albedo: Tensor, lighting: Lighting) -> Tensor:
-        """What lamps, panes and the sky send to the camera: (N,3)."""
-        table = [lighting.glow.get(s.glow, (0.0, 0.0, 0.0)) if s.glow else (0.0, 0.0, 0.0) for s in self._scene.solids]
-        glow = torch.tensor([*table, (0.0, 0.0, 0.0)], device=solid.device)[solid] * albedo
+    def _leaving(self, hits: Hits, paint: Tensor, ways: Tensor, shading: Tensor, lighting: Lighting) -> Tensor:
+        """What surfaces, lamps, panes and the sky send to the camera along directions (N,3): (N,3)."""
+        glow = [lighting.glow.get(s.glow) if s.glow else None for s in self._scene.solids]
+        shines = torch.tensor([g is not None for g in [*glow, None]], device=paint.device)[hits.solid]
+        radiance = torch.tensor([g or (0.0, 0.0, 0.0) for g in [*glow, None]], device=paint.device)[hits.solid]
+        light = paint * torch.where(shines[:, None], radiance, shading)
         if lighting.sky is None:
-            return glow
-        return torch.where((solid < 0)[:, None], sky_radiance(lighting.sky, directions, clouds=True), glow)
+            return light * (hits.solid >= 0)[:, None]
+        nothing = (hits.solid < 0).nonzero()[:, 0]
+        light[nothing] = sky_radiance(lighting.sky, ways[nothing], clouds=True)
+        return light
 
     def picture(self, lighting: Lighting) -> dict[str, Any]:
         """The exposed picture under one lighting: ``linear`` and ``shading`` (3,H,W), ``shadow_edges`` (H,W)."""
         seen = self._seen
         shading, shadow_edges = self._shading(lighting)
-        linear = self._paint * shading
-        linear += self._emission(seen.pixels.solid, seen.directions, self._paint, lighting) * self._emits[:, None]
-        emits = self._finer_emits.reshape(-1, 1)
-        finer = self._finer_paint * shading[self._source_pixel] * ~emits
-        finer += self._emission(seen.finer.solid, seen.finer_directions, self._finer_paint, lighting) * emits
+        linear = self._leaving(seen.pixels, self._paint, seen.directions, shading, lighting)
+        at_edges = shading[self._source_pixel]
+        finer = self._leaving(seen.finer, self._finer_paint, seen.finer_directions, at_edges, lighting)
         linear[seen.edges] = finer.reshape(-1, 4, 3).mean(1)
         picture, albedo = seen.image(linear), self.albedo
         exposure = self._exposure(picture)
         picture = picture * exposure
         # at edges shading is what makes the product exact: the light of the surfaces in a pixel, weighed by albedo
         whole = self.valid & (albedo > 0).all(0)
-        mean = torch.where(whole, picture / albedo.clamp_min(1e-4), seen.image(shading) * exposure)
+        mean = torch.where(whole, picture / albedo.clamp_min(1e-4), 0.0)
         return {
             "linear": picture,
             "shading": mean,

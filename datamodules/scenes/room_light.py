@@ -62,7 +62,7 @@ def draw_room_lighting(dice: Dice, openings: Sequence[Opening], lamps: Sequence[
         # shading at a metre
         power = dice.between(0.5, 1.1)
         red, green, blue = (power * c / lamp.radius**2 for c in colour)
-        lighting.balls.append(BallLight(lamp.centre, lamp.radius, (red, green, blue)))
+        lighting.balls.append(BallLight(lamp.centre, lamp.radius, (red, green, blue), lamp.sideways))
         lighting.glow[lamp.name] = (6 * power * colour[0], 6 * power * colour[1], 6 * power * colour[2])
     if not openings and not switched:
         lighting.ambient = (0.5, 0.5, 0.5)

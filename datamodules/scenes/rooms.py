@@ -48,7 +48,7 @@ def draw_room(generator: Generator, lights: int = 1) -> Scene:
 class _Room:
     def __init__(self, dice: Dice) -> None:
         self.dice = dice
-        self.half_x, self.half_z = dice.between(1.5, 3.0), dice.between(1.9, 3.4)
+        self.half_x, self.half_z = dice.between(1.4, 2.6), dice.between(1.8, 3.1)
         self.height = dice.between(2.35, 3.1)
         self.solids: list[Solid] = []
         self.maker = Maker(dice, self.solids)
@@ -247,7 +247,7 @@ class _Room:
             spot = dice.between(-0.4, 0.4) * self.half_x, dice.between(-0.5, 0.3) * self.half_z
             rug(maker, Frame(spot[0], 0.0, spot[1], dice.between(-6, 6) + dice.choose((0.0, 90.0))), wide, deep)
         walls = [0, 0, 1, 3, 0, 1, 3]
-        wanted = dice.shuffled(list(WALL))[: dice.count(3, 6)]
+        wanted = dice.shuffled(list(WALL))[: dice.count(4, 7)]
         for make in wanted:
             wide, deep, tall = make.room(dice)
             for wall in dice.shuffled(walls):

@@ -127,11 +127,13 @@ class BallLight:
         centre: Metres.
         radius: Metres.
         radiance: Per colour; shading at distance d facing it is ``radiance`` x (radius / d)^2.
+        sideways: This share goes through the shade of a lamp to all sides; the rest leaves up and down only.
     """
 
     centre: Vector
     radius: float
     radiance: RGB
+    sideways: float = 1.0
 
 
 @dataclass
