@@ -21,10 +21,10 @@ def plaster(surface: Surface) -> Tensor:
     """Trowelled plaster: clouds, strokes and grain."""
     points = surface.points
     cloud = surface.fbm(points, 0.45 * surface.scale, octaves=3)
-    strokes = surface.fbm(points * points.new_tensor([1.0, 3.0, 1.0]), 0.12 * surface.scale, 1, octaves=2)
+    strokes = surface.fbm(points * points.new_tensor([1.0, 1.8, 1.0]), 0.14 * surface.scale, 1, octaves=2)
     grain = surface.fbm(points, 0.012, 2, octaves=2)
-    height = 0.14 * cloud + 0.08 * strokes + 0.10 * grain
-    return surface.colour(0) * (1 + 1.4 * surface.amount * height)[:, None]
+    height = 0.10 * cloud + 0.05 * strokes + 0.08 * grain
+    return surface.colour(0) * (1 + surface.amount * height)[:, None]
 
 
 def concrete(surface: Surface) -> Tensor:
@@ -35,7 +35,7 @@ def concrete(surface: Surface) -> Tensor:
     streak = streak * (1 - surface.normals[:, 1].abs())
     near, _, name = worley(points / 0.03, surface.seed + 5)
     pores = ((0.25 - near) / 0.08).clamp(0, 1) * (name > 0.6) * fade(surface.footprint, 0.02)
-    factor = 1 + surface.amount * (0.22 * blotch + 0.12 * streak) - 0.45 * surface.amount * pores
+    factor = 1 + surface.amount * (0.17 * blotch + 0.07 * streak) - 0.45 * surface.amount * pores
     return surface.colour(0) * factor[:, None]
 
 

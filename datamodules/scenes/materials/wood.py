@@ -93,7 +93,7 @@ def _boards(surface: Surface, name: Tensor, along: Tensor, across: Tensor, seam:
 def _timber(surface: Surface, along: Tensor, y: Tensor, z: Tensor, scale: float) -> Tensor:
     """Solid wood: rings about an axis beside the board, pulled apart lengthwise, and fibres."""
     footprint = surface.footprint
-    ring = 0.016 * scale
+    ring = 0.012 * scale
     place = torch.stack([along * 0.35, y, z], -1)
     bend = noise(place / (0.25 * scale), surface.seed * 31 + 11)
     bow = noise(place / (0.07 * scale), surface.seed * 31 + 12)
