@@ -29,6 +29,17 @@ def test_preview_draws_a_batch_and_names_its_keys(toy, run):
     assert read_image(toy / "sheet.png").shape[0] == 3
 
 
+def test_preview_makes_what_it_shows_and_keeps_nothing(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.cards.CONFIGS", CONFIGS)
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    sizes = ("--data.height", "32", "--data.width", "48", "--data.batch_size", "2", "--data.lights", "2")
+    code, out, err = run("data", "preview", "scenes", "-o", str(tmp_path / "sheet.png"), *sizes)
+    assert code == 0, err
+    assert "(2,1,3,32,48)" in out, "other lights"
+    assert read_image(tmp_path / "sheet.png").shape[0] == 3
+    assert not (tmp_path / "home" / "data").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

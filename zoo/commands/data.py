@@ -118,7 +118,7 @@ def _preview(arguments: Sequence[str]) -> int:
                 output = Path(value)
     if split not in ("train", "val", "test"):
         raise UserError(f"data preview: --split is train, val or test, not '{split}'.")
-    data = _ready(name, rest)
+    data = _ready(name, rest, keep=False)
     batch = next(iter(getattr(data, f"{split}_dataloader")()))
     _draw(batch, output)
     _describe(batch)
@@ -182,10 +182,15 @@ def _about(name: str) -> dict[str, Any]:
     return dict(read_yaml(find_data(name)).get("about") or {})
 
 
-def _ready(name: str, overrides: Sequence[str]) -> LightningDataModule:
+def _ready(name: str, overrides: Sequence[str], keep: bool = True) -> LightningDataModule:
+    """The data, made ready. Without ``keep``, what the zoo makes itself is made for one batch alone, not for all."""
     from zoo.training.data import make_data
 
     data = make_data(find_data(name), overrides)
+    if not keep:
+        for part in (data, *getattr(data, "parts", ())):
+            if getattr(part, "cache", False):
+                part.cache = False
     data.prepare_data()
     data.setup("fit")
     data.setup("test")
