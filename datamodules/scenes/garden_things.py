@@ -22,7 +22,7 @@ __all__ = [
     "add_wall",
 ]
 
-_LEAFY, _LEAF = 0.33, 0.11
+_LEAFY, _LEAF = 0.5, 0.09
 """How rough clipped leaves are, and metres from tuft to tuft."""
 
 

@@ -21,8 +21,8 @@ __all__ = ["draw_garden"]
 _LAYER = 0.004
 """Metres that each surface lies above the one before: enough to decide which is seen, too little to be a step."""
 _ORIGIN = (0.0, 0.0, 0.0)
-_ROUGH = {"grass": 0.08, "gravel": 0.06, "woodchip": 0.08, "dirt": 0.08, "ground": 0.05, "pavement": 0.02}
-_UNEVEN = 0.37
+_ROUGH = {"grass": 0.18, "gravel": 0.12, "woodchip": 0.16, "dirt": 0.18, "ground": 0.08, "pavement": 0.03}
+_UNEVEN = 0.2
 """Metres from bump to bump of the ground."""
 _GROUNDS = {"grass": 0.40, "ground": 0.17, "gravel": 0.14, "dirt": 0.08, "pavement": 0.12, "woodchip": 0.09}
 
@@ -65,7 +65,7 @@ def draw_garden(generator: Generator, lights: int = 1) -> Scene:
         _loose(plot, base, far)
     _behind_the_camera(plot)
     # leaves are dark and stones are pale: brighter, and whole beds would be burnt out
-    exposure = chance.between(-0.7, 0.0)
+    exposure = chance.between(-0.75, -0.1)
     return Scene(plot.solids, camera, [draw_daylight(plot.chance) for _ in range(lights)], exposure)
 
 
