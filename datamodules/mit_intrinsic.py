@@ -32,8 +32,10 @@ MIT_SPLITS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """The objects for training and for the test: Barron and Malik's split, and the two sets of Grosse's study."""
 
-_LIGHTS = 10
-_DARK = 1e-4
+_PICTURES = ("diffuse", *(f"light{i:02d}" for i in range(1, 11)))
+
+_DARK = 1e-3
+"""Albedo below which no shading can be told."""
 
 
 class MITIntrinsic(ZooDataModule):
@@ -44,9 +46,9 @@ class MITIntrinsic(ZooDataModule):
     holds only nearly. Objects differ in size: each is cropped to its mask's box, shrunk or grown to fit, and laid in
     the middle of a black square, where the mask is 0.
 
-    The pictures ``light01`` to ``light10`` come as ``relit`` with the usual estimate of their shading, their brightness
-    over that of the albedo, as ``relit_shading``. Those have gloss. In the order of the files in evaluation; drawn
-    anew in each epoch in training.
+    The pictures ``light01`` to ``light10``, which have gloss, come as ``relit``, and with the usual estimate of their
+    shading, their brightness over that of the albedo, as ``relit_shading``: the first ones in evaluation, others in
+    each epoch of training. The mask leaves out black albedo, which says nothing of the light.
 
     Args:
         folder: Holds a folder for each object.
@@ -57,8 +59,8 @@ class MITIntrinsic(ZooDataModule):
         objects: "barron", the usual split, or "grosse", that of the first study.
         val: How many of the training objects, the last by name, are kept for validation.
         lights: How many of the ten other pictures come as ``relit``; 0 for none.
-        picture: What the image is in training: "diffuse", or "any", one of the ten other pictures, which then does not
-            come again as ``relit``, with its own shading.
+        picture: What the image is in training: "diffuse", or "any" of the eleven pictures with its own shading, so that
+            ``relit`` may be the picture without gloss.
         flip: Mirror half of the training samples, others in each epoch.
 
     Raises:
@@ -82,9 +84,8 @@ class MITIntrinsic(ZooDataModule):
         train, test = MIT_SPLITS[objects]
         if not 0 < val < len(train):
             raise UserError(f"val is {val}; keep 1 to {len(train) - 1} of the {len(train)} training objects.")
-        most = _LIGHTS - (picture == "any")
-        if not 0 <= lights <= most:
-            raise UserError(f"lights is {lights}; there are 0 to {most} other pictures of an object.")
+        if not 0 <= lights < len(_PICTURES):
+            raise UserError(f"lights is {lights}; there are 0 to {len(_PICTURES) - 1} other pictures of an object.")
         self.folder, self.size, self.lights, self.picture = Path(folder).expanduser(), size, lights, picture
         self.objects = {"train": train[:-val], "val": train[-val:], "test": test, "predict": test}
         self.flip = flip
@@ -92,9 +93,8 @@ class MITIntrinsic(ZooDataModule):
     def prepare_data(self) -> None:
         """Look that the data is there."""
         for name in (*self.objects["train"], *self.objects["val"], *self.objects["test"]):
-            kinds = ["diffuse", "reflectance", "shading", "mask"]
-            kinds += [f"light{i + 1:02d}" for i in range(_LIGHTS)] if self.lights or self.picture == "any" else []
-            for kind in kinds:
+            pictures = _PICTURES if self.lights or self.picture == "any" else _PICTURES[:1]
+            for kind in ("mask", "reflectance", "shading", *pictures):
                 path = self.folder / name / f"{kind}.png"
                 if not path.is_file():
                     raise missing("mit", f"there is no {path}")
@@ -131,41 +131,52 @@ class _Objects(SampleDataset):
         self.folder, self.names, self.size = folder, list(names), size
         self.lights, self.any_picture = lights, any_picture
 
+        self._windows: dict[str, _Window] = {}
+        self._kept: dict[tuple[str, str], Tensor] = {}  # few objects, read again and again
+
     def read(self, sample: int, draws: Draws) -> dict[str, Any]:
         name = self.names[sample]
-        order = list(range(_LIGHTS))
-        if self.split == "train":
-            order = draws.uniform("lights", _LIGHTS)[0].argsort().tolist()
-        first = 1 if self.any_picture else 0
-        others = [f"light{i + 1:02d}" for i in order[: first + self.lights]]
-        pictures = self._read(
-            name, {"diffuse": 3, "reflectance": 3, "shading": 1, "mask": 1, **dict.fromkeys(others, 3)}
-        )
-        inside = (pictures.pop("mask") > 0).float()
-        if not inside.any():
-            raise UserError(
-                f"{self.folder / name / 'mask.png'} is empty: nothing of the object is in it. Copy it again."
-            )
-        fitted, mask = _fit(pictures, inside, self.size)
-        albedo = fitted["reflectance"]
-        scale = _scale(fitted["diffuse"], albedo * fitted["shading"])
-        grey = albedo.mean(0, keepdim=True).clamp_min(_DARK)
-        estimates = {other: fitted[other].mean(0, keepdim=True) / grey for other in others}
-        image, shading = fitted["diffuse"], scale * fitted["shading"]
-        if self.any_picture:
-            image, shading = fitted[others[0]], estimates[others[0]]
-            others = others[1:]
-        row = {"image": linear_to_srgb(image), "albedo": albedo, "shading": shading, "mask": mask, "name": name}
-        if others:
-            row["relit"] = torch.stack([linear_to_srgb(fitted[other]) for other in others])
-            row["relit_shading"] = torch.stack([estimates[other] for other in others])
+        albedo, measured, diffuse = (self._map(name, kind) for kind in ("reflectance", "shading", "diffuse"))
+        grey = albedo.mean(0, keepdim=True)
+        mask = self._window(name).mask * (grey > _DARK)
+        scale = _scale(diffuse * mask, albedo * measured * mask)
+        pictures, shadings = [], []
+        for kind in self._shown(draws):
+            pictures.append(linear_to_srgb(self._map(name, kind)))
+            estimate = self._map(name, kind).mean(0, keepdim=True) / grey.clamp_min(_DARK)
+            shadings.append((scale * measured if kind == "diffuse" else estimate) * mask)
+        row = {"image": pictures[0], "albedo": albedo, "shading": shadings[0], "mask": mask, "name": name}
+        if self.lights:
+            row.update(relit=torch.stack(pictures[1:]), relit_shading=torch.stack(shadings[1:]))
         return row
 
-    def _read(self, name: str, channels: dict[str, int]) -> dict[str, Tensor]:
-        files = {kind: self.folder / name / f"{kind}.png" for kind in channels}
-        values = {kind: read_values(file, channels[kind]) for kind, file in files.items()}
-        refuse_other_sizes({files[kind]: value.shape[1:] for kind, value in values.items()})
-        return values
+    def _shown(self, draws: Draws) -> list[str]:
+        """The pictures of an object in this epoch, the image first."""
+        if self.any_picture:
+            order = draws.uniform("pictures", len(_PICTURES))[0].argsort()
+            return [_PICTURES[i] for i in order[: self.lights + 1]]
+        others = list(_PICTURES[1:])
+        if self.split == "train":
+            others = [others[i] for i in draws.uniform("lights", len(others))[0].argsort()]
+        return [_PICTURES[0], *others[: self.lights]]
+
+    def _map(self, name: str, kind: str) -> Tensor:
+        """One of an object's files, fitted."""
+        if (name, kind) not in self._kept:
+            window, file = self._window(name), self.folder / name / f"{kind}.png"
+            values = read_values(file, 1 if kind == "shading" else 3)
+            refuse_other_sizes({self.folder / name / "mask.png": window.inside.shape[1:], file: values.shape[1:]})
+            self._kept[name, kind] = window.fit(values)
+        return self._kept[name, kind]
+
+    def _window(self, name: str) -> _Window:
+        if name not in self._windows:
+            file = self.folder / name / "mask.png"
+            inside = (read_values(file, 1) > 0).float()
+            if not inside.any():
+                raise UserError(f"{file} is empty: nothing of the object is in it. Copy it again.")
+            self._windows[name] = _Window(inside, self.size)
+        return self._windows[name]
 
 
 def _scale(target: Tensor, product: Tensor) -> Tensor:
@@ -173,20 +184,30 @@ def _scale(target: Tensor, product: Tensor) -> Tensor:
     return (target * product).sum() / product.square().sum().clamp_min(1e-12)
 
 
-def _fit(pictures: dict[str, Tensor], inside: Tensor, size: int) -> tuple[dict[str, Tensor], Tensor]:
-    """Cut all to the mask's box and fit them into a square; pixels outside the mask are mixed into none inside."""
-    rows, columns = inside[0].any(1).nonzero(), inside[0].any(0).nonzero()
-    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    zoom = size / max(bottom - top, right - left)
-    height, width = max(1, round((bottom - top) * zoom)), max(1, round((right - left) * zoom))
-    mode = "area" if zoom < 1 else "bilinear"
-    above, before = (size - height) // 2, (size - width) // 2
-    border = (before, size - width - before, above, size - height - above)
+class _Window:
+    """How an object's pictures are cut to its mask's box and laid into a square.
 
-    def fit(value: Tensor) -> Tensor:
-        return resize(value[:, top:bottom, left:right], height, width, mode)
+    Args:
+        inside: (1,H,W), 1 on the object.
+        size: Of the square.
+    """
 
-    share = fit(inside)
-    fitted = {kind: F.pad(fit(value * inside) / share.clamp_min(1e-6), border) for kind, value in pictures.items()}
-    mask = F.pad((share > 1 - 1e-4).float(), border)
-    return {kind: (value * mask).clamp(0, 1) for kind, value in fitted.items()}, mask
+    def __init__(self, inside: Tensor, size: int) -> None:
+        rows, columns = inside[0].any(1).nonzero(), inside[0].any(0).nonzero()
+        top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+        self.inside, self.box = inside, (slice(None), slice(top, bottom), slice(left, right))
+        zoom = size / max(bottom - top, right - left)
+        height, width = max(1, round((bottom - top) * zoom)), max(1, round((right - left) * zoom))
+        self.shape, self.mode = (height, width), "area" if zoom < 1 else "bilinear"
+        above, before = (size - height) // 2, (size - width) // 2
+        self.border = (before, size - width - before, above, size - height - above)
+        self.share = self._resized(inside)
+        self.mask = F.pad((self.share > 1 - 1e-4).float(), self.border)
+
+    def fit(self, values: Tensor) -> Tensor:
+        """A picture (C,H,W) in the square; nothing from outside the mask is mixed into it, and it is 0 there."""
+        inner = self._resized(values * self.inside) / self.share.clamp_min(1e-6)
+        return (F.pad(inner, self.border) * self.mask).clamp(0, 1)
+
+    def _resized(self, values: Tensor) -> Tensor:
+        return resize(values[self.box], *self.shape, mode=self.mode)
