@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from datamodules.scenes.renderer import SceneRenderer
 from torch import Tensor
 
 from datamodules.scenes.materials import USES, Material, albedo_of, draw_material
+from datamodules.scenes.renderer import SceneRenderer
 from zoo.imaging import contact_sheet, display, linear_to_srgb, panel, write_image
 from zoo.scene_classes import GARDEN_CLASSES, SCENE_CLASSES, SCENE_COLOURS
 
