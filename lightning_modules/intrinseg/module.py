@@ -50,8 +50,8 @@ class IntrinSeg(ZooModule):
         gamma_il: Weight of the two layers together.
         gamma_r: Weight of the reflectance among them (1).
         gamma_s: Weight of the shading among them (1).
-        gamma_ce: Weight of the cross entropy. The paper's is not known; 0.1 makes it about as large as the layers' at
-            the start.
+        gamma_ce: Weight of the cross entropy. The paper's is not known; the terms should be about as large as each
+            other, which the log of the first steps shows.
         optimizer: ``adam``, or ``adadelta`` as in the paper (with lr 0.01).
         lr: Learning rate.
         weight_decay: On weights, not on biases (5e-4).

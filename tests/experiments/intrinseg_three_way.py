@@ -85,7 +85,8 @@ def model_of(arm: str, options: argparse.Namespace) -> IntrinSeg:
     kind, targets = ARMS[arm]
     return kind(
         targets=targets,  # type: ignore[arg-type]
-        width=options.width, normalise="max", gamma_ce=options.gamma_ce, lr=options.lr, schedule="cosine",
+        width=options.width, normalise="max", lr=options.lr, schedule="cosine",
+        gamma_r=options.gamma_r, gamma_s=options.gamma_s, gamma_ce=options.gamma_ce,
     )  # fmt: skip
 
 
@@ -213,7 +214,9 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=64, help="test scenes")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--lr", type=float, default=3e-3)
-    parser.add_argument("--gamma-ce", type=float, default=0.2, help="weight of the cross entropy beside the layers")
+    parser.add_argument("--gamma-r", type=float, default=20.0, help="weight of the reflectance")
+    parser.add_argument("--gamma-s", type=float, default=0.2, help="weight of the shading")
+    parser.add_argument("--gamma-ce", type=float, default=0.1, help="weight of the cross entropy")
     options = parser.parse_args()
     torch.set_num_threads(1)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
