@@ -2,6 +2,7 @@
 
     python tests/benchmarks/network_speed.py sfsnet
     python tests/benchmarks/network_speed.py sfsnet --beside path/to/file.py:make --size 128 --batch 8
+    python tests/benchmarks/network_speed.py cgintrinsics --beside path/to/file.py:make --size 384x256
 
 ``--beside`` names a Python file and a function in it that takes nothing and returns a callable ``image -> anything``,
 for instance the authors' module after ``eval()``; the file is run, so give only what you trust. All are timed in turn
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--weights", help="a tag or file; random weights by default, which are as fast")
     parser.add_argument("--beside", metavar="FILE.py:FUNCTION", help="makes a network to be timed beside ours")
-    parser.add_argument("--size", type=int, help="height and width; the card's training size by default")
+    parser.add_argument("--size", help="SIDE or WIDTHxHEIGHT; the card's training size by default")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -40,8 +41,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     card = load_card(options.model)
     module = zoo.load(card.name, options.weights) if options.weights else zoo.create(card.name).eval()
-    size = options.size or card.size.train
-    image = torch.rand(options.batch, 3, size, size)
+    sides = [int(side) for side in (options.size or str(card.size.train)).split("x")]
+    width, height = sides[0], sides[-1]
+    image = torch.rand(options.batch, 3, height, width)
     calls: dict[str, Call] = {f"{card.name} (eager)": module}
     if "onnx" in card.export.formats:
         calls[f"{card.name} (ONNX Runtime)"] = onnx_call(module, card.name, options.threads)
@@ -49,7 +51,7 @@ def main() -> None:
         calls[options.beside] = made_by(options.beside)
     parameters = sum(p.numel() for p in module.parameters())
     print(
-        f"{card.name}, {parameters:,} parameters, {options.batch} x 3 x {size} x {size}, {options.threads} threads, "
+        f"{card.name}, {parameters:,} parameters, {options.batch} x 3 x {height} x {width}, {options.threads} threads, "
         f"torch {torch.__version__}"
     )
     report(times(calls, image, options.rounds))
