@@ -132,6 +132,7 @@ class ModelCard:
         inputs: Contract keys that go in.
         outputs: Contract keys that come out.
         status: How far it has been proved: trains, matches-code, matches-paper.
+        trainable: Whether there is anything to train; a method without parameters has no weights and needs none.
         faces: ``crop`` where pictures must be cut to the face first.
         size: Side lengths of pictures.
         results: The paper's figures beside ours.
@@ -152,6 +153,7 @@ class ModelCard:
     status: Literal["trains", "matches-code", "matches-paper"]
     paper: Paper | None = None
     code: Code | None = None
+    trainable: bool = True
     faces: Literal["crop", "none"] = "none"
     size: Size = field(default_factory=Size)
     results: list[Result] = field(default_factory=list)
@@ -160,6 +162,24 @@ class ModelCard:
     test: Test = field(default_factory=Test)
     notes: list[str] = field(default_factory=list)
     folder: Path = field(default=Path(), compare=False)
+
+    def require_trainable(self) -> None:
+        """Refuse to train a method that has nothing to train.
+
+        Raises:
+            UserError: It is one; the message says what to do instead.
+        """
+        if not self.trainable:
+            raise UserError(
+                f"{self.name} has no parameters, so there is nothing to train: use it at once with python -m zoo "
+                f"predict --model {self.name} photo.jpg -o out, or measure it with "
+                f"python -m zoo test --model {self.name}."
+            )
+
+    @property
+    def tags(self) -> list[str]:
+        """What a list of models says about weights: their tags, or that there are none or no need of them."""
+        return [each.tag for each in self.weights] or ["none" if self.trainable else "none needed"]
 
     @property
     def default_weights(self) -> Weights | None:
@@ -249,6 +269,8 @@ def _read_card(path: Path) -> ModelCard:
         raise UserError(f"{path}: field 'name' is '{card.name}', but the folder is '{path.parent.name}'.")
     if "." not in card.class_path:
         raise UserError(f"{path}: field 'class' must be a dotted path such as lightning_modules.sfsnet.SfSNet.")
+    if card.weights and not card.trainable:
+        raise UserError(f"{path}: field 'weights' must be empty where 'trainable' is false.")
     for number, weights in enumerate(card.weights):
         if bool(weights.file) == bool(weights.url):
             raise UserError(f"{path}: field 'weights[{number}]' needs either 'file' or 'url'.")
@@ -322,8 +344,8 @@ def models_table(root: Path | None = None) -> str:
     """
     lines = ["| model | paper | task | weights | status |", "|---|---|---|---|---|"]
     for card in list_cards(root):
-        tags = ", ".join(each.tag for each in card.weights) or "none"
-        lines.append(f"| `{card.name}` | {_paper_cell(card.paper)} | {card.task} | {tags} | {card.status} |")
+        weights = ", ".join(card.tags)
+        lines.append(f"| `{card.name}` | {_paper_cell(card.paper)} | {card.task} | {weights} | {card.status} |")
     return "\n".join(lines) + "\n"
 
 

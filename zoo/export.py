@@ -278,11 +278,14 @@ def _drop_asserts(program: torch.export.ExportedProgram) -> None:
     It asserts what held at the traced size, such as that padding was not zero, where the operations are right at every
     size. ONNX drops these assertions; without them pt2 takes the same sizes. The comparison at others guards both.
     """
-    graph = program.graph_module.graph
-    for node in [node for node in graph.nodes if node.op == "call_function" and "assert" in str(node.target)]:
-        graph.erase_node(node)
-    graph.eliminate_dead_code()
-    program.graph_module.recompile()
+    for module in program.graph_module.modules():  # loops and branches are modules inside
+        if not isinstance(module, torch.fx.GraphModule):
+            continue
+        graph = module.graph
+        for node in [node for node in graph.nodes if node.op == "call_function" and "assert" in str(node.target)]:
+            graph.erase_node(node)
+        graph.eliminate_dead_code()
+        module.recompile()
 
 
 def _to_pt2(program: torch.export.ExportedProgram) -> bytes:

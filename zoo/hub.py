@@ -55,7 +55,7 @@ def load(
     download: bool = False,
     **overrides: Any,
 ) -> ZooModule:
-    """A trained module in evaluation mode.
+    """A trained module in evaluation mode; a new one where the card says that there is nothing to train.
 
     Args:
         name: The model's name, or ``name.tag``.
@@ -81,6 +81,8 @@ def load(
         name, _, weights = name.partition(".")
     card = load_card(name)
     where = _device(device)
+    if weights is None and not card.trainable:
+        return zoo.create(card.name, **overrides).eval().to(where)
     module = load_file(card, find_weights(card, weights, download=download), **overrides)
     return module.to(where)
 
@@ -223,6 +225,8 @@ def _is_path(weights: str | Path, card: ModelCard) -> bool:
 
 
 def _entry(card: ModelCard, tag: str | None) -> Weights:
+    if not card.trainable:
+        raise UserError(f"{card.name} has no parameters, so that it has no weights and needs none.")
     if tag is None:
         if card.default_weights is None:
             raise UserError(

@@ -22,7 +22,7 @@ def gradient_y(x: Tensor) -> Tensor:
 def box_mean(x: Tensor, radius: int) -> Tensor:
     """The mean over (2 radius + 1)² pixels of a picture that is mirrored at its border; (B,H,W).
 
-    The border pixel itself is repeated (symmetric padding); a mirror of more than the picture is mirrored again.
+    The border pixel itself is repeated (symmetric padding); the radius is at most the picture's height and width.
     """
     return _mirrored_mean(_mirrored_mean(x, radius).mT, radius).mT
 
@@ -56,12 +56,11 @@ def guided_filter(guide: Tensor, x: Tensor, radius: int, epsilon: float) -> Tens
 
 def _mirrored_mean(x: Tensor, radius: int) -> Tensor:
     width = x.shape[-1]
-    places = torch.arange(width, device=x.device)
-    total = x
-    for offset in range(1, radius + 1):
-        for place in (places + offset, places - offset):
-            turn = place % (2 * width)
-            total = total + x[..., torch.minimum(turn, 2 * width - 1 - turn)]
+    mirror = x.flip(-1)
+    wide = torch.cat([mirror[..., width - radius :], x, mirror[..., :radius]], -1)
+    total = wide[..., :width]
+    for offset in range(1, 2 * radius + 1):
+        total = total + wide[..., offset : offset + width]
     return total / (2 * radius + 1)
 
 
@@ -80,6 +79,5 @@ def _box_sum(x: Tensor, radius: int) -> Tensor:
 
 def _line_sum(x: Tensor, radius: int) -> Tensor:
     width = x.shape[-1]
-    places = torch.arange(width, device=x.device)
-    before = pad(x.cumsum(-1), (1, 0))
-    return before[..., (places + radius + 1).clamp_max(width)] - before[..., (places - radius).clamp_min(0)]
+    before = pad(pad(x.cumsum(-1), (1, 0)), (radius, radius), mode="replicate")
+    return before[..., 2 * radius + 1 :] - before[..., :width]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
+from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torchmetrics import MetricCollection
 
-from lightning_modules.base import Batch, ZooModule
+from lightning_modules.base import Batch, Predictor, ZooModule
 from lightning_modules.jiep.energy import energy_terms
 from lightning_modules.jiep.retinex import Constants, decompose
+from lightning_modules.scene_baselines import scene_baselines
+from zoo.cards import load_card
 from zoo.errors import UserError
 from zoo.imaging import display, linear_to_srgb, srgb_to_linear
-from zoo.metrics import Keyed, ScaleInvariantMSE
+from zoo.metrics import DSSIM, WHDR, Keyed, ScaleInvariantLMSE, ScaleInvariantMSE
 
 __all__ = ["JieP"]
 
@@ -82,11 +85,11 @@ class JieP(ZooModule):
             panels and losses: image (B,3,H,W) and bright (B,1,H,W), the bright channel.
 
         Raises:
-            UserError: The picture holds NaN or infinity.
+            UserError: The picture holds NaN or infinity, or is smaller than the window of the mean gradient.
         """
         image = image.expand(-1, 3, -1, -1)
-        if not torch.compiler.is_exporting() and not bool(image.isfinite().all()):
-            raise UserError("the picture holds values that are not finite (NaN or infinity).")
+        if not torch.compiler.is_exporting():  # a file cannot refuse
+            self._check(image)
         values = (srgb_to_linear(image) if self.linearize else image).double()  # float32 is too coarse for dark pixels
         luma = (values * values.new_tensor(_LUMA)[:, None, None]).sum(1)
         split = decompose(values.amax(1), luma, self.constants, self.solver)
@@ -103,6 +106,13 @@ class JieP(ZooModule):
         }
         return {"image": image, **{key: value.to(image.dtype) for key, value in outputs.items()}}
 
+    def _check(self, image: Tensor) -> None:
+        if not bool(image.isfinite().all()):
+            raise UserError("the picture holds values that are not finite (NaN or infinity).")
+        if min(image.shape[-2:]) < self.constants.window:
+            height, width = image.shape[-2:]
+            raise UserError(f"the picture of {width} x {height} pixels is smaller than window={self.constants.window}.")
+
     def losses(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """The terms of the joint energy, as means over pixels: what the optimisation has brought down."""
         image = srgb_to_linear(prediction["image"]) if self.linearize else prediction["image"]
@@ -110,22 +120,33 @@ class JieP(ZooModule):
         return energy_terms(image.amax(1), i, r, bright, self.constants)
 
     def metrics(self) -> MetricCollection:
-        """Errors of albedo and shading, up to scale."""
+        """Errors of albedo and shading at their best scale, and disagreement with judgements, where there are some."""
+        judged = [WHDR(0.10), WHDR(0.20), WHDR(0.10, "srgb")]
+        layers = ("albedo", "shading")
         return MetricCollection(
             {
-                "albedo_si_mse": Keyed(ScaleInvariantMSE(), "albedo"),
-                "shading_si_mse": Keyed(ScaleInvariantMSE(), "shading"),
+                **{f"{key}_si_mse": Keyed(ScaleInvariantMSE(), key, optional=True) for key in layers},
+                **{f"{key}_si_lmse": Keyed(ScaleInvariantLMSE(), key, optional=True) for key in layers},
+                **{f"{key}_dssim": Keyed(DSSIM(), key, optional=True) for key in layers},
+                **{
+                    each.name: Keyed(each, "albedo", target="judgements", mask="original_size", optional=True)
+                    for each in judged
+                },
             },
             compute_groups=False,
         )
 
+    def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:
+        """All is light, or all is paint."""
+        return scene_baselines(data)
+
     def configure_optimizers(self) -> Any:
-        """Refuse: there is nothing to optimise over pictures.
+        """Refuse.
 
         Raises:
-            UserError: Always.
+            UserError: Always: there is nothing to optimise over pictures.
         """
-        raise UserError("jiep has no parameters, so there is nothing to train; predict and test need no weights.")
+        load_card(self.card_name).require_trainable()
 
     def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """Input and layers, with the truth beside each where the batch has it."""

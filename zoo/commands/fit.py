@@ -73,6 +73,8 @@ def fit(arguments: Sequence[str]) -> int:
     request = read_request("fit", arguments)
     if _only_asks(request):
         return _answer(request)
+    if request.card is not None:
+        request.card.require_trainable()
     if request.resume is not None:
         return _resume(request, find_run(request.model, request.resume))
     run = new_run(request.model, request.run)
@@ -101,7 +103,8 @@ def _evaluate(verb: str, what: str, arguments: Sequence[str]) -> int:
     if _only_asks(request):
         return _answer(request)
     weights = None
-    if not any(each.startswith(("--ckpt_path", "--weights")) for each in request.rest):
+    named = any(each.startswith(("--ckpt_path", "--weights")) for each in request.rest)
+    if not named and (request.card is None or request.card.trainable):
         if request.card is None or request.card.default_weights is None:
             raise UserError(
                 f"{verb}: which weights? --ckpt_path runs/…/checkpoints/best.ckpt, or best for the newest run's."

@@ -98,7 +98,8 @@ def _keys(card: ModelCard) -> RenderableType:
         f", multiples of {card.size.multiple}" if card.size.multiple > 1 else ""
     )
     crop = "; faces are found and cut out by predict" if card.faces == "crop" else ""
-    table.add_row("size", "", "", f"trained at {card.size.train}; {size}{crop}")
+    trained = f"trained at {card.size.train}; " if card.trainable else ""
+    table.add_row("size", "", "", f"{trained}{size}{crop}")
     return table
 
 
@@ -117,7 +118,9 @@ def _results(card: ModelCard) -> RenderableType:
 
 
 def _weights(card: ModelCard) -> Iterator[str]:
-    if not card.weights:
+    if not card.trainable:
+        yield "none needed; there is nothing to train"
+    elif not card.weights:
         yield f"none yet; python -m zoo fit --model {card.name} trains some"
     for each in card.weights:
         default = " (default)" if each == card.default_weights else ""
@@ -131,9 +134,11 @@ def _weights(card: ModelCard) -> Iterator[str]:
 def _commands(card: ModelCard) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    for recipe in list_recipes(card.name):
+    for recipe in list_recipes(card.name) if card.trainable else ():
         option = "" if recipe == "quick" else f" --recipe {recipe}"
         yield Text(f"python -m zoo fit --model {card.name}{option}")
+    if not card.trainable:
+        yield Text(f"python -m zoo test --model {card.name}")
     yield Text(f"python -m zoo predict --model {card.name} photo.jpg -o out")
     if card.export.formats:
         yield Text(f"python -m zoo export --model {card.name} --format {card.export.formats[0]}")

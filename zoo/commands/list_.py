@@ -50,15 +50,16 @@ def _print_table(cards: list[ModelCard]) -> None:
     for column in ("model", "task", "paper", "weights", "status"):
         table.add_column(column, overflow="fold", no_wrap=column != "paper")
     for card in cards:
-        tags = "\n".join(each.tag for each in card.weights) or "-"
         paper = "the zoo's own"
         if card.paper:
             paper = f"{card.paper.title.partition(':')[0]}, {card.paper.venue} {card.paper.year}"
-        table.add_row(card.name, card.task, paper, tags, card.status)
+        table.add_row(card.name, card.task, paper, "\n".join(card.tags), card.status)
     console = Console()
     console.print(table)
+    last = cards[-1]
+    verb = f"fit --model {last.name} trains it" if last.trainable else f"test --model {last.name} measures it"
     console.print(
-        f"python -m zoo info {cards[-1].name} tells more; python -m zoo fit --model {cards[-1].name} trains it.",
+        f"python -m zoo info {last.name} tells more; python -m zoo {verb}.",
         highlight=False,
         soft_wrap=True,
     )

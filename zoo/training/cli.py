@@ -326,7 +326,11 @@ class ZooCLI(LightningCLI):
         if not self.trainer.is_global_zero:
             return
         values = {key.partition("/")[2]: float(value) for key, value in self.trainer.callback_metrics.items()}
-        print_metrics(f"{self.model_name} on the {what} data", values, {}, directions(self.model))
+        card = _card_of(self.model)
+        # What is trained is set beside its baselines when training ends; what is not has only this moment.
+        alone = what != "test" or card is None or card.trainable
+        baselines = {} if alone else baselines_metrics(self.model, self.datamodule)
+        print_metrics(f"{self.model_name} on the {what} data", values, baselines, directions(self.model))
         if self.pictures.latest:
             print_places({"panel": self.pictures.latest})
 
