@@ -46,13 +46,12 @@ def _print_table(cards: list[ModelCard]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("model", "task", "paper", "weights", "status"):
-        table.add_column(column, overflow="fold", no_wrap=column != "paper")
+        table.add_column(column, overflow="fold", no_wrap=True)
     for card in cards:
-        paper = "the zoo's own"
-        if card.paper:
-            paper = f"{card.paper.title.partition(':')[0]}, {card.paper.venue} {card.paper.year}"
+        # a title would break every line of 80 columns; zoo info has it
+        paper = f"{card.paper.venue} {card.paper.year}" if card.paper else "the zoo's own"
         table.add_row(card.name, card.task, paper, "\n".join(card.tags), card.status)
     console = Console()
     console.print(table)
