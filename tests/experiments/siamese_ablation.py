@@ -2,14 +2,13 @@
 
 ``python tests/experiments/siamese_ablation.py OUT [--steps N] [--width W]``
 
-All ways have the network, the data, the order of pairs and the steps of the quick recipe, and differ in weights alone:
+All ways have the network, the data, the order of pairs and the steps of the quick recipe, and differ in what is named:
 
 - all terms: the quick recipe;
 - a weak embedding: a margin of 0.1 with the weight 0.1;
 - without the embedding, or without gradients;
-- pixel pairs: pixels of different colour in one picture must differ in albedo too;
-- 50 % labelled: half of the training scenes tell albedo and shading;
-- labelled alone: all of them do, and the pairs teach nothing (an upper end).
+- coloured light: shading of three channels, with the embedding and without it, when a white albedo costs nothing;
+- 50 % labelled: half of the training scenes tell albedo and shading.
 
 Prints a Markdown table of held-out scenes with the trivial answers. Contrast is the spread (standard deviation) of the
 albedo's brightness inside the mask as a part of its mean, 0 for a white sheet; chroma is the mean over pixels of the
@@ -47,12 +46,9 @@ WAYS: dict[str, tuple[dict[str, Any], float]] = {
     "a weak embedding": ({"weight_embedding": 0.1, "margin": 0.1}, 1.0),
     "without the embedding": ({"weight_embedding": 0.0}, 1.0),
     "without gradients": ({"weight_gradient": 0.0}, 1.0),
-    "pixel pairs": ({"pixel_pairs": 256}, 1.0),
+    "coloured light": ({"shading_channels": 3}, 1.0),
+    "coloured light, without the embedding": ({"shading_channels": 3, "weight_embedding": 0.0}, 1.0),
     "50 % labelled": ({"weight_supervised": 1.0}, 0.5),
-    "labelled alone": (
-        {"weight_supervised": 1.0, "weight_gradient": 0.0, "weight_embedding": 0.0, "weight_reconstruction": 0.0},
-        1.0,
-    ),
 }
 """What differs from the quick recipe's arguments, and the labelled share of the scenes."""
 
