@@ -61,16 +61,15 @@ def _list(arguments: Sequence[str]) -> int:
     from rich.table import Table
 
     Arguments("data list", "All data.", "  python -m zoo data list").parse_args(arguments)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("data", "what", "made here", "licence"):
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("data", "what", "made here"):
         table.add_column(column, no_wrap=column == "data")
     for name in list_data():
         about = _about(name)
-        made = "yes" if about.get("synthetic") else "no"
-        table.add_row(name, str(about.get("title", "")), made, str(about.get("licence", "")))
+        table.add_row(name, str(about.get("title", "")), "yes" if about.get("synthetic") else "no")
     console = Console(highlight=False)
     console.print(table)
-    console.print("python -m zoo data info NAME tells where it comes from and how it must lie.")
+    console.print("python -m zoo data info NAME tells its terms, where it comes from and how it must lie.")
     return 0
 
 

@@ -46,7 +46,7 @@ def _print_table(cards: list[ModelCard]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in ("model", "task", "paper", "weights", "status"):
         table.add_column(column, overflow="fold", no_wrap=True)
     for card in cards:
