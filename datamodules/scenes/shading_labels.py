@@ -94,7 +94,8 @@ def _surface_edges(depth: Tensor, normal: Tensor) -> Tensor:
         bend = (a - 2 * b + c).abs() > _DEPTH_STEP * torch.maximum(torch.maximum(a, b), c).clamp_min(1e-6)
         edges.narrow(axis, 1, count - 2).logical_or_(bend)
         one, other = (even.narrow(axis + 1, start, count - 3) for start in (0, 3))
-        turn = ((one * other).sum(1) < _TURN) & (one.norm(dim=1) * other.norm(dim=1) > 0.5)
+        there = (one.square().sum(1) > 0.5) & (other.square().sum(1) > 0.5)  # normals of nothing are zeros
+        turn = ((one * other).sum(1) < _TURN) & there
         edges.narrow(axis, 1, count - 3).logical_or_(turn)
         edges.narrow(axis, 2, count - 3).logical_or_(turn)
     return edges
@@ -141,10 +142,11 @@ def _smooth(level: NDArray[np.float32], edges: Mask, reach: int, places: NDArray
     height, width = level.shape
     calm = ndimage.gaussian_filter(level, reach)
     slope = np.hypot(ndimage.sobel(calm, 0), ndimage.sobel(calm, 1)) / 8 * max(height, width)
-    allowed = (ndimage.distance_transform_edt(~edges) > reach) & (slope < _SMOOTH_SLOPE)
-    # only where a disc fits in: no threads
-    core = ndimage.distance_transform_edt(np.pad(allowed, 1))[1:-1, 1:-1] > reach
-    parts, _ = ndimage.label(ndimage.distance_transform_edt(~core) <= reach if core.any() else core)
+    window = 2 * reach + 1
+    allowed = ~ndimage.maximum_filter(edges, window) & (slope < _SMOOTH_SLOPE)
+    # only where a square fits in: no threads
+    core = ndimage.minimum_filter(allowed, window)
+    parts, _ = ndimage.label(ndimage.maximum_filter(core, window))
     y, x = np.mgrid[:height, :width]
     found = np.zeros(level.shape, bool)
     for across, down, size in places:

@@ -317,3 +317,12 @@ def test_superpixels_lie_on_one_thing() -> None:
 def test_wrong_arguments_are_told(options: dict[str, object], words: str) -> None:
     with pytest.raises(UserError, match=words):
         ready(**options)
+
+
+@pytest.mark.gpu
+def test_scenes_are_rendered_on_the_training_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ProceduralScenes, "renderer", _TRUE_RENDERER)
+    data = ProceduralScenes(64, 80, train=4, val=1, test=1, batch_size=2, on_the_fly=True, colour=0.1, crop=(48, 48))
+    batch = first(data, "train")
+    assert {value.device.type for value in batch.values()} == {"cuda"}
+    check(batch)
