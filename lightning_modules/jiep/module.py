@@ -11,7 +11,7 @@ from torchmetrics import MetricCollection
 
 from lightning_modules.base import Batch, Predictor, ZooModule
 from lightning_modules.jiep.energy import energy_terms
-from lightning_modules.jiep.retinex import Constants, decompose
+from lightning_modules.jiep.retinex import Constants, Split, decompose
 from lightning_modules.scene_baselines import scene_baselines
 from zoo.cards import load_card
 from zoo.errors import UserError
@@ -90,9 +90,8 @@ class JieP(ZooModule):
         image = image.expand(-1, 3, -1, -1)
         if not torch.compiler.is_exporting():  # a file cannot refuse
             self._check(image)
-        values = (srgb_to_linear(image) if self.linearize else image).double()  # float32 is too coarse for dark pixels
-        luma = (values * values.new_tensor(_LUMA)[:, None, None]).sum(1)
-        split = decompose(values.amax(1), luma, self.constants, self.solver)
+        values = self._values(image)
+        split = self.decompose(image)
         illumination, reflectance = split.illumination[:, None], split.reflectance[:, None]
         enhanced = with_brightness(values, reflectance * illumination ** (1 / self.gamma))
         shading = illumination if self.linearize else srgb_to_linear(illumination)
@@ -105,6 +104,20 @@ class JieP(ZooModule):
             "bright": split.bright[:, None],
         }
         return {"image": image, **{key: value.to(image.dtype) for key, value in outputs.items()}}
+
+    def decompose(self, image: Tensor) -> Split:
+        """The optimisation alone: I, R, the bright channel, iterations and last changes, in float64.
+
+        Args:
+            image: (B,3,H,W) sRGB in [0, 1].
+        """
+        values = self._values(image)
+        luma = (values * values.new_tensor(_LUMA)[:, None, None]).sum(1)
+        return decompose(values.amax(1), luma, self.constants, self.solver)
+
+    def _values(self, image: Tensor) -> Tensor:
+        """What is split: in float64, because float32 is too coarse for dark pixels."""
+        return (srgb_to_linear(image) if self.linearize else image).double()
 
     def _check(self, image: Tensor) -> None:
         if not bool(image.isfinite().all()):
