@@ -233,7 +233,7 @@ def add_fence(plot: Plot, x: float, z: float, long: float, degrees: float, spaci
     def board(along: float, y: float, off: float, extents: tuple[float, float, float], upright: bool) -> None:
         place = turn @ (along, y, off)
         # grain of a horizontal board runs along it
-        kind = paint.kind if upright or paint.kind == "paint" else "wood"
+        kind = paint.kind if upright or paint.kind == "paint" else "rails"
         plot.solids.append(
             Solid(
                 "box",

@@ -50,7 +50,8 @@ class Chance:
         """One of the colours, lighter or darker by up to ``spread`` and a little off in hue."""
         colour = colours[min(int(float(self._generator.random()) * len(colours)), len(colours) - 1)]
         level = 1 + self.between(-spread, spread)
-        red, green, blue = (level * c * (1 + self.between(-0.05, 0.05)) for c in colour)
+        # no paint is whiter than this
+        red, green, blue = (min(level * c * (1 + self.between(-0.05, 0.05)), 0.88) for c in colour)
         return red, green, blue
 
     def hue(self, low: float = 0.08, high: float = 0.6, saturation: float = 0.75) -> RGB:

@@ -26,7 +26,7 @@ def rose(surface: Surface) -> Tensor:
     size = 0.13
     near, _, name = worley(surface.points / size, surface.seed + 9)
     # blossoms of all sizes, many on one shoot and none on the next
-    share = 0.12 + 0.3 * surface.amount + 0.45 * surface.fbm(surface.points, 0.45, 7, octaves=2)
+    share = 0.2 + 0.3 * surface.amount + 0.45 * surface.fbm(surface.points, 0.45, 7, octaves=2)
     reach = 0.22 + 0.22 * torch.frac(name * 13)
     blossom = ((reach - near) / 0.10).clamp(0, 1) * (name < share)
     petals = 1 + 0.25 * surface.fbm(surface.points, 0.02, 8, octaves=2)

@@ -1,4 +1,4 @@
-"""Wood: solid timber, planks, herringbone parquet, weathered slats, bark."""
+"""Wood: solid timber, planks, herringbone parquet, weathered slats and rails, bark."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from torch import Tensor
 from datamodules.scenes.materials.noise import cell_random, fade, noise
 from datamodules.scenes.materials.surface import Surface, mix, pulse
 
-__all__ = ["bark", "parquet", "planks", "post", "slats", "wood"]
+__all__ = ["bark", "parquet", "planks", "post", "rails", "slats", "wood"]
 
 
 def wood(surface: Surface) -> Tensor:
-    """Timber with its grain along x."""
+    """Timber as joiners use it: the grain is upright on what stands, and runs along x on what lies."""
     x, y, z = surface.points.unbind(-1)
-    return _timber(surface, x, y, z, surface.scale)
+    stands = surface.normals[:, 1].abs() < 0.7
+    return _timber(surface, torch.where(stands, y, x), torch.where(stands, x, y), z, surface.scale)
 
 
 def post(surface: Surface) -> Tensor:
-    """Timber with its grain upright."""
+    """Timber with its grain upright everywhere."""
     x, y, z = surface.points.unbind(-1)
     return _timber(surface, y, x, z, surface.scale)
 
@@ -57,11 +58,14 @@ def parquet(surface: Surface) -> Tensor:
 
 
 def slats(surface: Surface) -> Tensor:
-    """Weathered upright timber, greyed unevenly by rain and dark at the foot."""
+    """Weathered upright timber, greyed unevenly by rain."""
     x, y, z = surface.points.unbind(-1)
-    fresh = _timber(surface, y, x, z, surface.scale)
-    grey = 0.5 + surface.fbm(surface.points * surface.points.new_tensor([1.0, 0.2, 1.0]), 0.15, 9, octaves=3)
-    return mix(fresh, surface.colour(2), surface.amount * grey)
+    return _weathered(surface, y, x, z)
+
+
+def rails(surface: Surface) -> Tensor:
+    """Weathered timber that lies along x."""
+    return _weathered(surface, *surface.points.unbind(-1))
 
 
 def bark(surface: Surface) -> Tensor:
@@ -77,6 +81,11 @@ def bark(surface: Surface) -> Tensor:
     body = surface.colour(0) * ((1 + 0.25 * grain + 0.2 * cloud) * (1 - 0.62 * furrow))[:, None]
     moss = (surface.normals[:, 0] * 0.7 + cloud - 0.25).clamp(0, 1) * surface.amount
     return mix(body, surface.colour(1), 0.6 * moss)
+
+
+def _weathered(surface: Surface, along: Tensor, across: Tensor, z: Tensor) -> Tensor:
+    grey = 0.55 + 0.45 * surface.fbm(torch.stack([0.2 * along, across, z], -1), 0.15, 9, octaves=3)
+    return mix(_timber(surface, along, across, z, surface.scale), surface.colour(2), surface.amount * grey)
 
 
 def _boards(surface: Surface, name: Tensor, along: Tensor, across: Tensor, seam: Tensor) -> Tensor:
