@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from datamodules.scenes.lighting import Source, dome, stratified
 from datamodules.scenes.materials.noise import fbm
@@ -15,13 +16,17 @@ from datamodules.scenes.tracing import blocked, first_hit, into_half_space, towa
 
 __all__ = ["Bounce", "face_points", "offset", "sky_radiance"]
 
-_PATTERN = 7
+_PATTERN = 5
 """Edge of the pixels that share out the directions of the dome."""
+_TENT = 7
+"""Edge of the pixels over which what they bring is made smooth."""
+_RAYS = 2
+"""From each pixel that sends any."""
 _BLUR = 15
 """Pixels over which light that leaves surfaces is averaged before it is gathered."""
-_SMALLEST = 0.06
+_SMALLEST = 0.08
 """What looks smaller throws no shade (radius by distance)."""
-_BRIGHTEST = 8.0
+_BRIGHTEST = 5.0
 """What a ray brings at most, in means of all rays: a patch of sun would show in the pattern of the rays."""
 
 
@@ -38,17 +43,24 @@ class Bounce:
         self._seen, self._filters = seen, filters
         solids = seen.solids
         # every fourth pixel is enough, for all are averaged afterwards
-        places = torch.arange(TILE * TILE, device=solids.device)
-        places = places[(places // TILE % 2 == 0) & (places % 2 == 0)]
+        edge = 2 * TILE
+        places = torch.arange(edge * edge, device=solids.device)
+        places = places[(places // edge % 2 == 0) & (places % 2 == 0)]
         number = torch.arange(len(seen.depth), device=solids.device)
-        self._pixels = seen.tiles(number[:, None])[:, 0, places]
+        pixels = seen.tiles(number[:, None], edge)[:, 0, places]
+        self._pixels = pixels.repeat(1, _RAYS)
         flat = self._pixels.reshape(-1)
-        u, v = stratified(seen.x[flat] // 2, seen.y[flat] // 2, _PATTERN)
+        x, y = seen.x[pixels].reshape(-1) // 2, seen.y[pixels].reshape(-1) // 2
+        samples = [stratified(x, y, _PATTERN, _RAYS, k) for k in range(_RAYS)]
+        u, v = (
+            torch.stack(p, 1).reshape(len(pixels), -1, _RAYS).transpose(1, 2).reshape(-1)
+            for p in zip(*samples, strict=True)
+        )
         directions = dome(normals[flat], u, v)
         starts = offset(seen.pixels.points[flat], normals[flat])
 
         def tiled(values: Tensor) -> Tensor:
-            return values.reshape(-1, len(places), 3).transpose(1, 2).contiguous()
+            return values.reshape(len(pixels), -1, 3).transpose(1, 2).contiguous()
 
         valid = seen.pixels.solid[self._pixels] >= 0
         origins, ways = tiled(starts), tiled(directions)
@@ -112,13 +124,19 @@ class Bounce:
     def _average(self, radiance: Tensor) -> Tensor:
         seen = self._seen
         values = radiance.new_zeros(len(seen.depth), 4)
-        values[self._pixels.reshape(-1)] = torch.cat([radiance, torch.ones_like(radiance[:, :1])], 1)
-        wide = 2 * _PATTERN - 1
-        sums = self._filters.sums(seen.image(values), wide)
+        # as every pixel sends the same number of rays, those of one are added up in its place
+        rays = torch.cat([radiance, torch.ones_like(radiance[:, :1])], 1).reshape(len(self._pixels), _RAYS, -1, 4)
+        values[self._pixels[:, : rays.shape[2]].reshape(-1)] = rays.sum(1).reshape(-1, 4)
+        # around a pixel that sends rays this takes in the whole pattern of them; the others lie between such pixels
+        sums = self._filters.sums(seen.image(values), 2 * _PATTERN - 1)
         means = sums[:3] / sums[3:].clamp_min(1e-6)
-        weight = (sums[3:] > 0).to(means)
-        again = self._filters.sums(torch.cat([means * weight, weight]), wide)
-        return (again[:3] / again[3:].clamp_min(1e-6)).reshape(3, -1).T
+        sends = seen.image((values[:, 3:] > 0).to(means))
+        again = self._filters.sums(torch.cat([means * sends, sends]), _TENT)
+        near = again[:3] / again[3:].clamp_min(1e-6)
+        # what is so thin that no pixel of it sends rays is lit like what is around it
+        around = F.avg_pool2d(torch.cat([means * sends, sends])[None], 15, 1, 7)[0]
+        means = torch.where(sums[3:] > 0, means, around[:3] / around[3:].clamp_min(1e-6))
+        return torch.where(again[3:] > 0, near, means).reshape(3, -1).T
 
 
 def sky_radiance(sky: Sky, directions: Tensor, clouds: bool = False) -> Tensor:

@@ -51,7 +51,7 @@ class Dice:
 
     def shuffled(self, things: Sequence[T]) -> list[T]:
         """In another order."""
-        keyed = sorted(((self.random(), k) for k in range(len(things))))
+        keyed = sorted((self.random(), k) for k in range(len(things)))
         return [things[k] for _, k in keyed]
 
     def tint(self, colour: RGB, spread: float) -> RGB:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from datamodules.scenes.building import Dice, Frame, Thing
 from datamodules.scenes.materials import Material
@@ -155,7 +156,7 @@ def _sofa(maker: Maker, frame: Frame, wide: float, deep: float, tall: float) -> 
     cloth = dice.material("sofa")
     sofa = maker.thing(frame, "sofa")
     arm, seat, foot = dice.between(0.08, 0.13), dice.between(0.38, 0.44), 0.07
-    soft = {"bumps": 0.1, "bump_size": 0.35}
+    soft: dict[str, Any] = {"bumps": 0.1, "bump_size": 0.35}
     _legs(sofa, wide, deep, foot, 0.025, dice.material("wood"), False)
     sofa.add(
         "box", (0, (seat + foot) / 2 - 0.05, 0), (wide / 2 - 0.01, (seat - foot) / 2 - 0.05, deep / 2 - 0.01), cloth
@@ -163,8 +164,8 @@ def _sofa(maker: Maker, frame: Frame, wide: float, deep: float, tall: float) -> 
     sofa.add("box", (0, (tall + foot) / 2, -deep / 2 + 0.1), (wide / 2 - 0.02, (tall - foot) / 2, 0.1), cloth, **soft)
     height = seat + dice.between(0.12, 0.2)
     rolled = dice.chance(0.5)
-    for x in (-1, 1):
-        place = x * (wide / 2 - arm)
+    for side in (-1, 1):
+        place = side * (wide / 2 - arm)
         sofa.add("box", (place, (height + foot) / 2, 0.02), (arm, (height - foot) / 2, deep / 2 - 0.02), cloth)
         if rolled:
             lying = rotation(90, 0, 0)
@@ -177,7 +178,7 @@ def _sofa(maker: Maker, frame: Frame, wide: float, deep: float, tall: float) -> 
         lean = rotation(-12, 0, 0)
         sofa.add("box", (x, seat + 0.22, -deep / 2 + 0.27), (span / 2 - 0.01, 0.19, 0.06), cloth, lean, **soft)
     for _ in range(dice.count(0, 3)):
-        _cushion(maker, frame, dice.between(-1, 1) * (wide / 2 - 2 * arm - 0.2), seat + 0.03, -deep / 2 + 0.45)
+        _cushion(maker, frame, dice.between(-1, 1) * max(wide / 2 - 2 * arm - 0.2, 0), seat + 0.03, -deep / 2 + 0.45)
 
 
 def _cushion(maker: Maker, frame: Frame, x: float, y: float, z: float) -> None:
@@ -345,9 +346,9 @@ def _plant(maker: Maker, frame: Frame, radius: float, tall: float) -> None:
         up = (k + 0.5) / count
         size = radius * dice.between(0.38, 0.55)
         reach = (radius - size) * dice.between(0.3, 1.0)
-        x, _, z = rotation(0, 137.5 * k, 0) @ (reach, 0, 0)
+        x, _, z = rotation(0, 137.5 * k, 0) @ (reach, 0.0, 0.0)
         y = pot_height + 0.3 * size + up * (tall - pot_height - 1.3 * size)
-        options = {
+        options: dict[str, Any] = {
             "holes": dice.between(0.45, 0.6),
             "hole_size": dice.between(0.1, 0.16),
             "bumps": 0.8,
@@ -393,7 +394,7 @@ def _vase(maker: Maker, frame: Frame, size: float) -> None:
     if dice.chance(0.4):
         plant = maker.thing(frame, "plant")
         leaf = dice.material("rose") if dice.chance(0.5) else dice.material("foliage")
-        options = {"holes": 0.5, "hole_size": 0.07, "bumps": 0.8, "bump_size": 0.04}
+        options: dict[str, Any] = {"holes": 0.5, "hole_size": 0.07, "bumps": 0.8, "bump_size": 0.04}
         plant.add("ellipsoid", (0, size * 2.5, 0), (size * 0.9, size * 0.8, size * 0.9), leaf, **options)
 
 
@@ -436,7 +437,7 @@ def _bowl(maker: Maker, frame: Frame, size: float) -> None:
     bowl.add("frustum", (0, size * 0.25, 0), (size * 0.45, size * 0.25, size * 0.45), dice.material("vase"), top=2.0)
     fruit = dice.material("paint")
     for k in range(dice.count(3, 5)):
-        x, _, z = rotation(0, 90 * k + 20, 0) @ (size * 0.42 if k else 0.0, 0, 0)
+        x, _, z = rotation(0, 90 * k + 20, 0) @ (size * 0.42 if k else 0.0, 0.0, 0.0)
         apple = maker.thing(frame, "ball")
         r = size * 0.27
         apple.add("ellipsoid", (float(x), size * 0.5 + r * (0.75 if k else 1.3), float(z)), (r, r, r), fruit)

@@ -116,8 +116,19 @@ class Solids:
         for group in self.groups:
             which = keep[group.ids]
             if bool(which.any()):
-                values = {name: None if v is None else v[which] for name, v in vars(group).items()}
-                groups.append(Group(**{**values, "holes": values["holes"] if holes else None}))
+                curved, holed = group.quadric, group.holes if holes else None
+                groups.append(
+                    Group(
+                        group.ids[which],
+                        group.to_unit[which],
+                        group.offset[which],
+                        None if curved is None else curved[which],
+                        None if holed is None else holed[which],
+                        group.arms[which],
+                        group.centre[which],
+                        group.radius[which],
+                    )
+                )
         return groups
 
     def surface(self, ids: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -132,13 +143,13 @@ class Solids:
             (N,3), world; the same in the solid's own axes (N,3).
         """
         unit = (self.to_unit[ids] @ points[..., None])[..., 0] + self.offset[ids]
-        k, l, _, low, high = self.quadric[ids].unbind(-1)
+        k, slant, _, low, high = self.quadric[ids].unbind(-1)
         x, y, z = unit.unbind(-1)
-        own = torch.stack([x, k * y + 0.5 * l, z], -1)
+        own = torch.stack([x, k * y + 0.5 * slant, z], -1)
         # which of the bounding planes or the mantle a point lies on: where it is closest to the outside
         axis = unit.abs().argmax(-1)
         flat = torch.nn.functional.one_hot(axis, 3) * unit.sign()
-        level = x * x + z * z + k * y * y + l * y - self.quadric[ids][:, 2]
+        level = x * x + z * z + k * y * y + slant * y - self.quadric[ids][:, 2]
         cap_high, cap_low = (y - high).abs(), (y - low).abs()
         cap = torch.minimum(cap_high, cap_low) < torch.minimum(level.abs() * 0.5, torch.full_like(level, 1e-2))
         up = torch.where(cap_high < cap_low, 1.0, -1.0)
@@ -152,24 +163,21 @@ class Solids:
         return face, (self.turn[ids] @ own[..., None])[..., 0], own
 
 
-def meet(
-    group: Group, which: Tensor, origins: Tensor, directions: Tensor, nearest: float, inside: bool
-) -> tuple[Tensor, Tensor]:
+def meet(group: Group, which: Tensor, rays: Tensor, nearest: float, inside: bool) -> tuple[Tensor, Tensor]:
     """Where rays enter solids, one solid for each tile of rays.
 
     Args:
         group: Of solids.
         which: (n,) its solids.
-        origins: (n,3,K) K rays a tile.
-        directions: (n,3,K), of any length.
+        rays: (n,3,2K) for each tile K origins, then K directions of any length.
         nearest: A hit counts from this distance on (in lengths of the direction).
         inside: Whether a ray that begins inside a solid has met it (at ``nearest``).
 
     Returns:
         (n,K) distance in lengths of the direction, and (n,K) bool whether there is a hit.
     """
-    start = torch.baddbmm(group.offset[which], group.to_unit[which], origins)
-    along = torch.bmm(group.to_unit[which], directions)
+    start, along = torch.bmm(group.to_unit[which], rays).chunk(2, 2)
+    start += group.offset[which]
     if group.quadric is None:
         inverse = (along + _TINY).reciprocal_()
         middle = (start * inverse).neg_()
@@ -192,13 +200,13 @@ def meet(
 
 def _through_quadric(quadric: Tensor, start: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
     """Entry and exit of rays through unit quadrics; the exit comes first where there is no hit."""
-    k, l, m, bottom, top = (q[:, None] for q in quadric.unbind(-1))
+    k, slant, m, bottom, top = (q[:, None] for q in quadric.unbind(-1))
     ox, oy, oz = start.unbind(1)
     dx, dy, dz = along.unbind(1)
     ky = k * dy
     a = dx * dx + dz * dz + ky * dy
-    b = ox * dx + oz * dz + ky * oy + 0.5 * l * dy
-    c = ox * ox + oz * oz + (k * oy + l) * oy - m
+    b = ox * dx + oz * dz + ky * oy + 0.5 * slant * dy
+    c = ox * ox + oz * oz + (k * oy + slant) * oy - m
     a = torch.where(a.abs() < 1e-9, torch.full_like(a, 1e-9), a)
     square = b * b - a * c
     root = square.clamp_min(0).sqrt_()
@@ -211,7 +219,7 @@ def _through_quadric(quadric: Tensor, start: Tensor, along: Tensor) -> tuple[Ten
     # a ray steeper than the side of a cone runs outside of it between the roots: the half line of the cone that is
     # meant, towards its wide end, is the one inside
     steep = a < 0
-    widens = l * dy < 0
+    widens = slant * dy < 0
     inf = torch.full_like(a, math.inf)
     enter = torch.where(steep, torch.where(widens, high, -inf), low)
     leave = torch.where(steep, torch.where(widens, inf, low), high)

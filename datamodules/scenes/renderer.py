@@ -16,7 +16,7 @@ from datamodules.scenes.bounce import Bounce, face_light, face_points, offset, s
 from datamodules.scenes.lighting import Source, sources_of, stratified
 from datamodules.scenes.primitives import Solids
 from datamodules.scenes.scene import Lighting, Scene
-from datamodules.scenes.seen import Hits, Seen, paint
+from datamodules.scenes.seen import Hits, Seen, paint, pick
 from datamodules.scenes.smoothing import RunMeans
 from datamodules.scenes.tracing import blocked, towards
 from zoo.errors import UserError
@@ -160,7 +160,10 @@ class _Shot:
         self._solids = solids = Solids(scene.solids, device)
         self._seen = seen = Seen(scene, solids, height, width)
         self._faces = face_points(solids)
-        self._paint, self._finer_paint, face_paint = paint(scene, solids, [seen.pixels, seen.finer, self._faces])
+        lone = pick(seen.finer, seen.lone)
+        self._paint, lone_paint, face_paint = paint(scene, solids, [seen.pixels, lone, self._faces])
+        self._finer_paint = self._paint[seen.alike]
+        self._finer_paint[seen.lone] = lone_paint
         self._face_albedo = face_paint.reshape(-1, 4, 3).mean(1)
         self._normal = self._with_bumps()
         self._filters = RunMeans(seen.image(seen.pixels.surface[:, None])[0])
@@ -199,7 +202,6 @@ class _Shot:
         glows = torch.cat([self._glows, torch.zeros(1, dtype=torch.bool, device=device)])
         self._emits = glows[seen.pixels.solid] | ~surface
         self._finer_emits = (glows[seen.finer.solid] | (seen.finer.solid < 0)).reshape(-1, 4)
-        self._source_pixel = self._nearest_alike()
         valid = ~self._emits
         valid[seen.edges] = ~(self._finer_emits.any(1) | self._emits[seen.edges])
         albedo = self._paint * ~self._emits[:, None]
@@ -216,19 +218,6 @@ class _Shot:
             "segmentation": seen.image(torch.tensor(classes, device=device)[seen.pixels.solid][:, None])[0],
             "instances": seen.image(torch.tensor(things, device=device)[seen.pixels.solid][:, None])[0],
         }
-
-    def _nearest_alike(self) -> Tensor:
-        """For each finer point of the edges, the pixel around it that shows the same surface: (4E,)."""
-        seen = self._seen
-        pixel = seen.edges.repeat_interleave(4)
-        x, y = seen.x[pixel], seen.y[pixel]
-        best, score = pixel.clone(), torch.full_like(pixel, -1)
-        for dy, dx in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)):
-            near = (y + dy).clamp(0, seen.height - 1) * seen.width + (x + dx).clamp(0, seen.width - 1)
-            same = (seen.pixels.surface[near] == seen.finer.surface).long()
-            value = 4 * same + 2 * (seen.pixels.solid[near] == seen.finer.solid).long() + (~self._emits[near]).long()
-            best, score = torch.where(value > score, near, best), torch.maximum(value, score)
-        return best
 
     def _visibility(self, source: Source) -> Tensor:
         """The share of a light (N,) that is not blocked, smooth over each surface."""
@@ -253,7 +242,7 @@ class _Shot:
 
     def _shading(self, lighting: Lighting) -> tuple[Tensor, Tensor]:
         """Shading (N,3) of pixels, and where a shadow begins or ends (N,)."""
-        seen, points = self._seen, self._seen.pixels.points
+        points = self._seen.pixels.points
         direct = torch.zeros_like(points)
         parts: list[tuple[Tensor, Tensor]] = []
         faces = torch.zeros_like(self._faces.points)
@@ -279,7 +268,7 @@ class _Shot:
         found = torch.zeros_like(surface, dtype=torch.bool)
         for dim in (0, 1):
             size = surface.shape[dim]
-            low, high = (lambda t, d=dim, s=size: (t.narrow(d, 0, s - 1), t.narrow(d, 1, s - 1)))(surface)
+            low, high = surface.narrow(dim, 0, size - 1), surface.narrow(dim, 1, size - 1)
             change = torch.zeros(low.shape, device=surface.device)
             for unblocked, share in parts:
                 light = unblocked.reshape(surface.shape)
@@ -309,7 +298,7 @@ class _Shot:
         seen = self._seen
         shading, shadow_edges = self._shading(lighting)
         linear = self._leaving(seen.pixels, self._paint, seen.directions, shading, lighting)
-        at_edges = shading[self._source_pixel]
+        at_edges = shading[seen.alike]
         finer = self._leaving(seen.finer, self._finer_paint, seen.finer_directions, at_edges, lighting)
         linear[seen.edges] = finer.reshape(-1, 4, 3).mean(1)
         picture, albedo = seen.image(linear), self.albedo

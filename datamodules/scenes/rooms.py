@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from datamodules.scenes.building import Dice, Frame, Plan, Thing
+from datamodules.scenes.building import Dice, Frame, Plan
 from datamodules.scenes.furniture import FREE, ON_TOP, WALL, Maker, hanging_lamp, picture, rug
 from datamodules.scenes.materials import Material
 from datamodules.scenes.materials.draw import Generator
@@ -272,8 +272,8 @@ class _Room:
         for _ in range(dice.count(1, 5)):
             self._picture()
         if dice.chance(0.7):
-            spot = Frame(dice.between(-0.4, 0.4) * self.half_x, self.height, dice.between(-0.6, 0.3) * self.half_z)
-            hanging_lamp(maker, spot, self.height)
+            above = Frame(dice.between(-0.4, 0.4) * self.half_x, self.height, dice.between(-0.6, 0.3) * self.half_z)
+            hanging_lamp(maker, above, self.height)
 
     def _along(self, wall: int, frame: Frame) -> float:
         """Where along a wall a frame stands, in the wall's own direction."""

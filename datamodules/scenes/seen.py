@@ -15,7 +15,7 @@ from datamodules.scenes.primitives import Solids
 from datamodules.scenes.scene import Scene
 from datamodules.scenes.tracing import first_hit, in_view
 
-__all__ = ["TILE", "Hits", "Seen", "paint"]
+__all__ = ["TILE", "Hits", "Seen", "paint", "pick", "surfaces"]
 
 TILE = 8
 """Edge of the square tiles of pixels whose rays are traced together."""
@@ -55,20 +55,22 @@ class Seen:
         width: Of the picture.
 
     Attributes:
-        height, width: Of the picture, rounded up to whole tiles; everything is in raster order of this size.
+        height, width: Of the picture, rounded up to whole pairs of tiles; everything is in raster order of this size.
         depth: (N,) metres along the axis, infinite for nothing.
         directions: (N,3) of depth 1.
         pixels: ``Hits`` of the pixels' centres.
         edges: (E,) pixels that contain an edge.
         finer: ``Hits`` of 4 more points in each of them, (4E,).
         finer_directions: (4E,3).
+        alike: (4E,) for each of them the pixel around it that shows the same surface.
+        lone: those for which there is none: their place in ``finer``.
     """
 
     def __init__(self, scene: Scene, solids: Solids, height: int, width: int) -> None:
         device = solids.device
         self.solids = solids
         self.view = View(scene.camera, height, width, device)
-        self.height, self.width = (math.ceil(n / TILE) * TILE for n in (height, width))
+        self.height, self.width = (math.ceil(n / (2 * TILE)) * 2 * TILE for n in (height, width))
         y, x = torch.meshgrid(
             torch.arange(self.height, device=device), torch.arange(self.width, device=device), indexing="ij"
         )
@@ -80,11 +82,12 @@ class Seen:
         self.pixels = self._hits(self.depth, solid, self.directions)
         self.edges = self._edges()
         self._look_closer()
+        self._find_alike()
 
-    def tiles(self, values: Tensor) -> Tensor:
-        """From raster order (N,C) to tiles (T,C,64)."""
-        shape = (self.height // TILE, TILE, self.width // TILE, TILE, values.shape[1])
-        return values.reshape(shape).permute(0, 2, 4, 1, 3).reshape(-1, values.shape[1], TILE * TILE)
+    def tiles(self, values: Tensor, edge: int = TILE) -> Tensor:
+        """From raster order (N,C) to tiles (T,C,edge²); the edge is ``TILE`` or twice that."""
+        shape = (self.height // edge, edge, self.width // edge, edge, values.shape[1])
+        return values.reshape(shape).permute(0, 2, 4, 1, 3).reshape(-1, values.shape[1], edge * edge)
 
     def raster(self, values: Tensor) -> Tensor:
         """From tiles (T,C,64) to raster order (N,C)."""
@@ -141,6 +144,20 @@ class Seen:
         self.finer_directions = self.view.directions(across, up)
         self.finer = self._hits(depth, solid, self.finer_directions)
 
+    def _find_alike(self) -> None:
+        pixel = self.edges.repeat_interleave(4)
+        x, y = self.x[pixel], self.y[pixel]
+        surface, solid = self.pixels.surface, self.pixels.solid
+        best, score = pixel.clone(), torch.full_like(pixel, -1)
+        for dy, dx in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)):
+            near = (y + dy).clamp_(0, self.height - 1).mul_(self.width).add_((x + dx).clamp_(0, self.width - 1))
+            same = solid[near]
+            value = 4 * (surface[near] == self.finer.surface) + 2 * (same == self.finer.solid) + (same >= 0)
+            better = value > score
+            best, score = torch.where(better, near, best), torch.where(better, value, score)
+        self.alike = best
+        self.lone = (score < 4).nonzero()[:, 0]
+
 
 def surfaces(solids: Solids, solid: Tensor, points: Tensor, directions: Tensor) -> Hits:
     """The surface at points (N,3) of solids (N,) that rays of directions (N,3) met; ``footprint`` is left at 0.1 m."""
@@ -151,6 +168,11 @@ def surfaces(solids: Solids, solid: Tensor, points: Tensor, directions: Tensor) 
     normal = torch.where(away, -normal, normal)
     surface = torch.where(some, ids * 8 + face, -1)
     return Hits(solid, surface, points, normal, own, torch.full_like(points[:, 0], 0.1))
+
+
+def pick(hits: Hits, which: Tensor) -> Hits:
+    """Some of them."""
+    return Hits(**{name: values[which] for name, values in vars(hits).items()})
 
 
 def paint(scene: Scene, solids: Solids, hits: list[Hits]) -> list[Tensor]:

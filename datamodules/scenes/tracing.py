@@ -25,6 +25,9 @@ Reach = Callable[[Group], Pairs]
 _AT_ONCE = 1 << 14
 """Rays tested at once on a CPU, so that what is computed stays in the cache."""
 
+_LARGE = 0.7
+"""Metres of radius from which on a solid is asked first whether it throws its shadow on a whole tile."""
+
 _NONE = (1 << 63) - 1
 """Later than any hit."""
 
@@ -46,10 +49,11 @@ def first_hit(
     """
     tiles, _, k = directions.shape
     # distance and solid in one number: positive floats have the order of their bits, so the least is the first hit
+    rays = torch.cat([origins, directions], 2)
     first = torch.full((tiles, k), _NONE, dtype=torch.int64, device=directions.device)
     for group in groups:
         for rows, which in _chunks(reach(group), k):
-            t, met = meet(group, which, origins[rows], directions[rows], nearest, inside=False)
+            t, met = meet(group, which, rays[rows], nearest, inside=False)
             number = (t.contiguous().view(torch.int32).long() << 32) | group.ids[which][:, None]
             number = torch.where(met, number, _NONE)
             first.scatter_reduce_(0, rows[:, None].expand_as(number), number, "amin")
@@ -61,11 +65,17 @@ def first_hit(
 def blocked(groups: Sequence[Group], reach: Reach, origins: Tensor, directions: Tensor) -> Tensor:
     """Whether something stands between the ends of each ray, which is one direction long: (T,K) bool."""
     tiles, _, k = directions.shape
+    pairs = [reach(group) for group in groups]
+    rays = torch.cat([origins, directions], 2)
     count = torch.zeros(tiles, k, device=directions.device)
-    for group in groups:
-        for rows, which in _chunks(reach(group), k):
-            t, met = meet(group, which, origins[rows], directions[rows], 1e-5, inside=True)
-            count.index_add_(0, rows, (met & (t < 0.9999)).to(count.dtype))
+    # large solids first: where they block all rays of a tile, nothing else is asked
+    for large in (True, False):
+        open_ = torch.ones(tiles, dtype=torch.bool, device=count.device) if large else (count == 0).any(1)
+        for group, (rows, which) in zip(groups, pairs, strict=True):
+            wanted = ((group.radius > _LARGE) == large)[which] & open_[rows]
+            for some, solids in _chunks((rows[wanted], which[wanted]), k):
+                t, met = meet(group, solids, rays[some], 1e-5, inside=True)
+                count.index_add_(0, some, (met & (t < 0.9999)).to(count.dtype))
     return count > 0
 
 
@@ -184,8 +194,8 @@ def into_half_space(origins: Tensor, normals: Tensor, valid: Tensor, smallest: f
 
 def _widest(quadric: Tensor) -> Tensor:
     """(P,3) how far unit shapes reach from the axis: frustums with a wide top reach beyond 1."""
-    k, l, m, _, top = quadric.unbind(-1)
-    wide = (m - (k * top + l) * top).clamp_min(1.0).sqrt()
+    k, slant, m, _, top = quadric.unbind(-1)
+    wide = (m - (k * top + slant) * top).clamp_min(1.0).sqrt()
     return torch.stack([wide, torch.ones_like(wide), wide], -1)
 
 
