@@ -19,6 +19,7 @@ from datamodules.scenes.superpixels import split_into_superpixels
 from zoo.contract import check
 from zoo.errors import UserError
 from zoo.imaging import srgb_to_linear
+from zoo.metrics import WHDR, SAWAveragePrecision
 
 SMALL: dict[str, Any] = {"height": 48, "width": 64, "train": 10, "val": 4, "test": 3, "batch_size": 4}
 
@@ -202,6 +203,17 @@ def test_true_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (batch["judgements"][..., 5] > 0).sum(1).min() > 10
     assert {SURFACE, SMOOTH} < set(batch["shading_labels"].unique().tolist())
     assert len(batch["segmentation"].unique()) > 4
+    # people agree with the truth, but for their mistakes; and tell paint from shadow
+    linear = srgb_to_linear(batch["image"])
+    disagree, smooth = [], []
+    for albedo, shading in ((batch["albedo"], batch["shading"]), (linear, linear)):
+        whdr, precision = WHDR(), SAWAveragePrecision()
+        whdr.update(albedo, batch["judgements"])
+        precision.update(shading, batch["shading_labels"])
+        disagree.append(float(whdr.compute()))
+        smooth.append(float(precision.compute()))
+    assert disagree[0] < 0.07 < 0.15 < disagree[1]
+    assert smooth[0] > smooth[1]
 
 
 def test_judgements_of_three_stripes() -> None:
