@@ -65,9 +65,9 @@ class Plot:
 
 
 def add_topiary(plot: Plot, x: float, z: float, size: float, form: str = "", material: Material | None = None) -> None:
-    """A clipped shrub ``size`` wide: ball, dome, cone, cube, tiers or a ball on a stem."""
+    """A clipped shrub ``size`` wide: ball, dome, cone, tiers or a ball on a stem; what is a box is a hedge."""
     chance, instance = plot.chance, plot.thing()
-    drawn = chance.pick(ball=2, dome=1, cone=2, cube=1, tiers=1, standard=1.2)
+    drawn = chance.pick(ball=2, dome=1, cone=2, tiers=1.2, standard=1.2)
     form = form or drawn
     leaves = material or plot.material("topiary")
     tall = chance.between(1.1, 2.2)
@@ -84,8 +84,6 @@ def add_topiary(plot: Plot, x: float, z: float, size: float, form: str = "", mat
         leafy("ellipsoid", 0.0, (half, half * tall * 0.7, half), lower=0.0)
     elif form == "cone":
         leafy("frustum", 0.5 * size * tall, (half, 0.5 * size * tall, half), top=chance.between(0.0, 0.2))
-    elif form == "cube":
-        leafy("box", 0.45 * size * min(tall, 1.5), (0.9 * half, 0.45 * size * min(tall, 1.5), 0.9 * half))
     elif form == "tiers":
         y, width = 0.0, half
         for _ in range(3):

@@ -250,7 +250,7 @@ def _formal(plot: Plot, base: str, far: float) -> None:
     edged, hedge_high = chance.between(0, 1) < 0.7, chance.between(0.25, 0.5)
     leaves, roses = plot.material("topiary"), plot.material("rose")
     form, size, gap = (
-        chance.pick(ball=2, cone=2, cube=1, tiers=1, standard=1.5),
+        chance.pick(ball=2, cone=2, tiers=1.2, standard=1.5),
         chance.between(0.5, 0.9),
         chance.between(1.6, 2.6),
     )
