@@ -20,6 +20,12 @@ _PATTERN = 5
 """Edge of the pixels that share out the directions of the dome."""
 _TENT = 7
 """Edge of the pixels over which what they bring is made smooth."""
+_WIDE = 25
+"""Likewise for what comes from afar."""
+_NEAR = 40.0
+"""Pixels, at the distance of the surface, up to which a ray's end is near."""
+_IN_CORNERS = 0.35
+"""Of the light that is everywhere, this share arrives where something is near."""
 _RAYS = 2
 """From each pixel that sends any."""
 _BLUR = 15
@@ -69,7 +75,9 @@ class Bounce:
         distance, solid = first_hit(groups, reach, origins, ways, nearest=1e-4)
         self._solid = torch.where(valid, solid, -2).reshape(-1)
         self._directions = directions
-        distance = torch.where(distance.isfinite(), distance, torch.zeros_like(distance)).reshape(-1, 1)
+        distance = distance.reshape(-1)
+        self._is_near = (self._solid >= 0) & (distance < _NEAR * seen.view.pixel * seen.depth[flat])
+        distance = torch.where(distance.isfinite(), distance, torch.zeros_like(distance))[:, None]
         points = starts + directions * distance
         hits = surfaces(solids, self._solid, points, directions)
         self._on_screen = self._find_on_screen(points, hits)
@@ -118,25 +126,31 @@ class Bounce:
         radiance = torch.minimum(radiance, _BRIGHTEST * mean + 1e-6)
         # further bounces: a surface that is met sees on average what the seen ones see
         share = albedo.sum(0) / count
-        radiance = radiance + albedo * (fill + mean / (1 - share).clamp_min(0.15))
+        further = fill + mean / (1 - share).clamp_min(0.15)
+        # less so in corners: what is near takes light away as it is taken from
+        radiance = radiance + albedo * further * torch.where(self._is_near, _IN_CORNERS, 1.0)[:, None]
         return self._average(radiance)
 
     def _average(self, radiance: Tensor) -> Tensor:
         seen = self._seen
-        values = radiance.new_zeros(len(seen.depth), 4)
+        # what is near shades in detail; what comes from afar changes little from place to place, where it arrives
+        near = self._is_near.to(radiance.dtype)[:, None]
+        rays = torch.cat([radiance * near, radiance * (1 - near), 1 - near, torch.ones_like(near)], 1)
         # as every pixel sends the same number of rays, those of one are added up in its place
-        rays = torch.cat([radiance, torch.ones_like(radiance[:, :1])], 1).reshape(len(self._pixels), _RAYS, -1, 4)
-        values[self._pixels[:, : rays.shape[2]].reshape(-1)] = rays.sum(1).reshape(-1, 4)
+        rays = rays.reshape(len(self._pixels), _RAYS, -1, 8)
+        values = radiance.new_zeros(len(seen.depth), 8)
+        values[self._pixels[:, : rays.shape[2]].reshape(-1)] = rays.sum(1).reshape(-1, 8)
         # around a pixel that sends rays this takes in the whole pattern of them; the others lie between such pixels
         sums = self._filters.sums(seen.image(values), 2 * _PATTERN - 1)
-        means = sums[:3] / sums[3:].clamp_min(1e-6)
-        sends = seen.image((values[:, 3:] > 0).to(means))
-        again = self._filters.sums(torch.cat([means * sends, sends]), _TENT)
-        near = again[:3] / again[3:].clamp_min(1e-6)
+        sums *= seen.image(values[:, 7:] > 0)
+        far = self._filters.sums(sums[3:7], _WIDE)
+        fine = self._filters.sums(sums, _TENT)
+        from_afar = far[:3] / far[3:].clamp_min(1e-6)
+        means = (fine[:3] + fine[6:7] * from_afar) / fine[7:].clamp_min(1e-6)
         # what is so thin that no pixel of it sends rays is lit like what is around it
-        around = F.avg_pool2d(torch.cat([means * sends, sends])[None], 15, 1, 7)[0]
-        means = torch.where(sums[3:] > 0, means, around[:3] / around[3:].clamp_min(1e-6))
-        return torch.where(again[3:] > 0, near, means).reshape(3, -1).T
+        around = F.avg_pool2d(sums[None], 15, 1, 7)[0]
+        around = (around[:3] + around[3:6]) / around[7:].clamp_min(1e-6)
+        return torch.where(fine[7:] > 0, means, around).reshape(3, -1).T
 
 
 def sky_radiance(sky: Sky, directions: Tensor, clouds: bool = False) -> Tensor:

@@ -10,7 +10,7 @@ from datamodules.scenes.building import Dice, Frame, Thing
 from datamodules.scenes.materials import Material
 from datamodules.scenes.scene import Solid, Vector, rotation
 
-__all__ = ["FREE", "ON_TOP", "WALL", "Lamp", "Maker", "Piece", "hanging_lamp", "picture", "rug"]
+__all__ = ["FREE", "ON_FLOOR", "ON_TOP", "WALL", "Lamp", "Maker", "Piece", "hanging_lamp", "picture", "rug"]
 
 
 @dataclass
@@ -241,7 +241,7 @@ def _row_of_books(maker: Maker, frame: Frame, half: float, deep: float, tall: fl
     x, end = -half, half
     if dice.chance(0.2):
         size = min(0.1, tall * 0.4)
-        dice.choose(ON_TOP)(maker, frame.at(dice.between(-0.5, 0.5) * half, 0, 0, dice.between(-30, 30)), size)
+        dice.choose(ON_FLOOR)(maker, frame.at(dice.between(-0.5, 0.5) * half, 0, 0, dice.between(-30, 30)), size)
         return
     if dice.chance(0.5):
         end = dice.between(0.0, 1.0) * half
@@ -465,6 +465,9 @@ ON_TOP: tuple[Callable[[Maker, Frame, float], None], ...] = (
     _vase, _ball, _parcel, _pile_of_books, _small_plant, _bowl, _cylinders, _table_lamp,
 )  # fmt: skip
 """Small things that stand on anything; the size is about half of how wide they are."""
+
+ON_FLOOR = ON_TOP[:-1]
+"""Those that stand on floors and in shelves."""
 
 WALL: tuple[Piece, ...] = (
     Piece(lambda d: (d.between(1.4, 2.1), d.between(0.8, 0.95), d.between(0.75, 0.9)), _sofa),

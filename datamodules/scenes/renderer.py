@@ -232,10 +232,8 @@ class _Shot:
         valid = seen.tiles(((weight > 0) & (seen.pixels.solid >= 0))[:, None])[:, 0]
         shadow = blocked(self._casting, towards(starts, valid, *source.box(starts)), starts, ways)
         lit = ~seen.raster(shadow[:, None])[:, 0]
-        sums = self._filters.sums(seen.image(torch.stack([weight * lit, weight], 1)), n)
-        if n <= 3:
-            # once more, for a soft edge without steps
-            sums = self._filters.sums(sums, n)
+        # once more, for soft edges without the steps of single samples
+        sums = self._filters.sums(self._filters.sums(seen.image(torch.stack([weight * lit, weight], 1)), n), n)
         share = torch.where(sums[1] > 1e-12, sums[0] / sums[1].clamp_min(1e-12), torch.ones_like(sums[0]))
         self._visible[source.key] = share.reshape(-1)
         return self._visible[source.key]
@@ -301,9 +299,13 @@ class _Shot:
         at_edges = shading[seen.alike]
         finer = self._leaving(seen.finer, self._finer_paint, seen.finer_directions, at_edges, lighting)
         linear[seen.edges] = finer.reshape(-1, 4, 3).mean(1)
-        picture, albedo = seen.image(linear), self.albedo
-        exposure = self._exposure(picture)
-        picture = picture * exposure
+        albedo = self.albedo
+        exposure = self._exposure(seen.image(linear))
+        linear, finer = linear * exposure, finer * exposure
+        # a pane is brighter than white by far: without a limit it would eat up the bars before it
+        finer = torch.where(self._finer_emits.reshape(-1, 1), finer.clamp_max(1.1), finer)
+        linear[seen.edges] = finer.reshape(-1, 4, 3).mean(1)
+        picture = seen.image(linear)
         # at edges shading is what makes the product exact: the light of the surfaces in a pixel, weighed by albedo
         whole = self.valid & (albedo > 0).all(0)
         mean = torch.where(whole, picture / albedo.clamp_min(1e-4), 0.0)

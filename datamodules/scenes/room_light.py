@@ -35,10 +35,19 @@ class Opening:
     name: str
 
 
-def draw_room_lighting(dice: Dice, openings: Sequence[Opening], lamps: Sequence[Lamp]) -> Lighting:
-    """A random light: sunny or grey day, or evening with lamps, or both."""
+def draw_room_lighting(
+    dice: Dice, openings: Sequence[Opening], lamps: Sequence[Lamp], half: tuple[float, float]
+) -> Lighting:
+    """A random light: sunny or grey day, or evening with lamps, or both.
+
+    Args:
+        dice: Chance.
+        openings: The windows.
+        lamps: What may be switched on.
+        half: Of the room's width and depth, metres.
+    """
     mood = dice.random()
-    sunny, evening = mood < 0.55, mood > 0.82
+    sunny, evening = mood < 0.6, mood > 0.84
     sky = dice.tint(dice.choose(_SKIES), 0.08)
     level = dice.between(0.04, 0.15) if evening else dice.between(1.0, 1.6) if sunny else dice.between(1.3, 2.2)
     lighting = Lighting()
@@ -52,7 +61,7 @@ def draw_room_lighting(dice: Dice, openings: Sequence[Opening], lamps: Sequence[
     if openings:
         lighting.sky = Sky((0.6 * level * sky[0], 0.6 * level * sky[1], 0.6 * level * sky[2]), (level, level, level))
     if sunny and openings:
-        lighting.sun = _sun(dice, dice.choose(openings), level)
+        lighting.sun = _sun(dice, openings, level, half)
     on = 0.9 if evening else 0.25 if sunny else 0.5
     switched = [lamp for lamp in lamps if dice.chance(on)]
     if evening and lamps and not switched:
@@ -69,15 +78,22 @@ def draw_room_lighting(dice: Dice, openings: Sequence[Opening], lamps: Sequence[
     return lighting
 
 
-def _sun(dice: Dice, opening: Opening, level: float) -> Sun:
-    """A sun that shines in at a window, warmer when low."""
-    height = math.radians(dice.between(14, 52))
-    aside = math.radians(dice.between(-60, 60))
-    own = (math.sin(aside) * math.cos(height), math.sin(height), -math.cos(aside) * math.cos(height))
+def _sun(dice: Dice, openings: Sequence[Opening], level: float, half: tuple[float, float]) -> Sun:
+    """A sun that shines in at a window, warmer when low; rather on what the camera sees, which is the far part."""
+    for _ in range(8):
+        opening = dice.choose(openings)
+        height = math.radians(dice.between(14, 52))
+        aside = math.radians(dice.between(-65, 65))
+        own = (math.sin(aside) * math.cos(height), math.sin(height), -math.cos(aside) * math.cos(height))
+        towards = _vector(opening.frame.turn @ own)
+        way = opening.frame.y / towards[1]
+        x, z = opening.frame.x - way * towards[0], opening.frame.z - way * towards[2]
+        if abs(x) < 1.2 * half[0] and -1.3 * half[1] < z < 0.35 * half[1]:
+            break
     low = 1 - min(math.degrees(height) / 40, 1)
-    power = level * dice.between(2.0, 5.0)
+    power = level * dice.between(1.3, 3.6)
     colour = (power, power * (0.93 - 0.17 * low), power * (0.82 - 0.4 * low))
-    return Sun(_vector(opening.frame.turn @ own), colour, dice.choose((0.006, 0.01, 0.02)))
+    return Sun(towards, colour, dice.choose((0.006, 0.01, 0.02)))
 
 
 def _vector(values: np.ndarray | Sequence[float]) -> tuple[float, float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from datamodules.scenes.building import Dice, Frame, Plan
-from datamodules.scenes.furniture import FREE, ON_TOP, WALL, Maker, hanging_lamp, picture, rug
+from datamodules.scenes.furniture import FREE, ON_FLOOR, WALL, Maker, hanging_lamp, picture, rug
 from datamodules.scenes.materials import Material
 from datamodules.scenes.materials.draw import Generator
 from datamodules.scenes.room_light import Opening, draw_room_lighting
@@ -63,7 +63,9 @@ class _Room:
         """With its lightings, drawn after everything else."""
         exposure = self.dice.between(-0.5, 0.25)
         lamps = self.maker.lamps
-        lightings = [draw_room_lighting(self.dice, self.openings, lamps) for _ in range(lights)]
+        lightings = [
+            draw_room_lighting(self.dice, self.openings, lamps, (self.half_x, self.half_z)) for _ in range(lights)
+        ]
         return Scene(self.solids, self.camera, lightings, exposure)
 
     def _camera(self) -> Camera:
@@ -268,7 +270,7 @@ class _Room:
             size = dice.between(0.1, 0.24)
             place = plan.anywhere(dice, 2 * size, 2 * size)
             if place is not None:
-                dice.choose(ON_TOP)(maker, Frame(place[0], 0.0, place[1], dice.between(0, 360)), size)
+                dice.choose(ON_FLOOR)(maker, Frame(place[0], 0.0, place[1], dice.between(0, 360)), size)
         for _ in range(dice.count(1, 5)):
             self._picture()
         if dice.chance(0.7):
