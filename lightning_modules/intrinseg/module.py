@@ -45,6 +45,8 @@ class IntrinSeg(ZooModule):
         input_space: What the network is fed: ``linear``, the picture decoded to linear light, of which NED's pictures
             are made; or ``srgb``, the picture as it is. Its layers are linear either way.
         normalise: How pictures are scaled: ``max-8bit`` is official; ``max`` does not cut to 8 bits; ``none``.
+        shading_scale: What a shading of 1 of the network stands for. The paper's data has shading in [0, 1], ours goes
+            beyond 5, which a network that ends in normalisation is slow to reach.
         gamma_smse: Weight of a layer's error after the best scale (0.95).
         gamma_mse: Weight of a layer's error as it is (0.05).
         gamma_il: Weight of the two layers together.
@@ -76,6 +78,7 @@ class IntrinSeg(ZooModule):
         ignore_void: bool = True,
         input_space: Literal["linear", "srgb"] = "linear",
         normalise: Normalisation = "max-8bit",
+        shading_scale: float = 1.0,
         gamma_smse: float = 0.95,
         gamma_mse: float = 0.05,
         gamma_il: float = 1.0,
@@ -97,7 +100,7 @@ class IntrinSeg(ZooModule):
         weights = {"albedo": gamma_il * gamma_r, "shading": gamma_il * gamma_s, "class": gamma_ce}
         super().__init__(weights, lr, weight_decay, "constant" if schedule == "poly" else schedule, milestones)
         self.save_hyperparameters()
-        self.input_space, self.normalisation = input_space, normalise
+        self.input_space, self.normalisation, self.shading_scale = input_space, normalise, shading_scale
         self.gamma_smse, self.gamma_mse = gamma_smse, gamma_mse
         self.solver, self.poly = optimizer, schedule == "poly"
         self.network = network.to(memory_format=torch.channels_last)
@@ -121,7 +124,7 @@ class IntrinSeg(ZooModule):
         if "reflectance" in raw:
             outputs["albedo"] = raw["reflectance"]
         if "shading" in raw:
-            outputs["shading"] = raw["shading"] * self._exposure(image)
+            outputs["shading"] = raw["shading"] * self.shading_scale * self._exposure(image)
         if "albedo" in outputs and "shading" in outputs:
             outputs["reconstruction"] = linear_to_srgb((outputs["albedo"] * outputs["shading"]).clamp(0, 1))
         if "class" in raw:

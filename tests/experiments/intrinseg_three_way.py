@@ -85,7 +85,7 @@ def model_of(arm: str, options: argparse.Namespace) -> IntrinSeg:
     kind, targets = ARMS[arm]
     return kind(
         targets=targets,  # type: ignore[arg-type]
-        width=options.width, normalise="max", lr=options.lr, schedule="cosine",
+        width=options.width, normalise="max", shading_scale=4.0, lr=options.lr, schedule="cosine",
         gamma_r=options.gamma_r, gamma_s=options.gamma_s, gamma_ce=options.gamma_ce,
     )  # fmt: skip
 
@@ -204,7 +204,7 @@ def main() -> None:
     """Train what is missing, score, print, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=600, help="of each arm")
+    parser.add_argument("--steps", type=int, default=1000, help="of each arm")
     parser.add_argument("--width", type=int, default=7, help="of the network; the paper has 16")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM")
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--picture-width", type=int, default=128)
     parser.add_argument("--train", type=int, default=800, help="training scenes")
     parser.add_argument("--test", type=int, default=64, help="test scenes")
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--gamma-r", type=float, default=20.0, help="weight of the reflectance")
     parser.add_argument("--gamma-s", type=float, default=0.2, help="weight of the shading")

@@ -111,6 +111,13 @@ def test_exposure_goes_into_the_shading(normalisation: str) -> None:
     assert bright["shading"].max() > 0.1
 
 
+def test_scale_of_the_shading() -> None:
+    image = torch.rand(1, 3, 32, 32)
+    plain, scaled = small()(image), small(shading_scale=4.0)(image)
+    torch.testing.assert_close(scaled["shading"], 4 * plain["shading"])
+    assert torch.equal(scaled["albedo"], plain["albedo"])
+
+
 def test_reconstruction_is_albedo_times_shading() -> None:
     prediction = small(shading_channels=1)(torch.rand(1, 3, 32, 32))
     assert prediction["shading"].shape[1] == 1
