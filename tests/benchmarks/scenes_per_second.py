@@ -130,14 +130,22 @@ def _cache(console: Console, settings: dict[str, Any], count: int) -> None:
     with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZOO_HOME", home)
         data = ProceduralScenes(**settings, train=count, val=1, test=1)
-        made = count / _seconds(lambda: data.split("train"))
+        wall, busy = _both_clocks(lambda: data.split("train"))
+        made, processor = count / wall, 1000 * busy / count
         for name, effects in (("clean", ()), ("with noise and JPEG", data.effects)):
             read = ProceduralScenes(**settings, train=count, val=1, test=1, effects=effects)
             loader = read.train_dataloader()
             list(loader)
-            seconds = min(_seconds(lambda loader=loader: list(loader)) for _ in range(3))
-            console.print(f"read back {name}: {len(loader) * 8 / seconds:.0f} scenes a second in one process")
-        console.print(f"the cache is made, and annotated, at {made:.1f} scenes a second")
+            with one_thread_each():
+                wall, busy = min(_both_clocks(lambda loader=loader: list(loader)) for _ in range(3))
+            scenes = len(loader) * read.batch_size
+            console.print(
+                f"read back {name}: {scenes / wall:.0f} scenes a second in one process of one thread, "
+                f"{1000 * busy / scenes:.1f} ms of a processor each"
+            )
+        console.print(
+            f"the cache is made, and annotated, at {made:.1f} scenes a second, {processor:.0f} ms of a processor each"
+        )
 
 
 if __name__ == "__main__":
