@@ -22,10 +22,11 @@ def solve_directly(mass: Tensor, right: Tensor, down: Tensor, b: Tensor, start: 
 
 
 def _solve(mass: np.ndarray, right: np.ndarray, down: np.ndarray, b: np.ndarray) -> np.ndarray:
-    width = b.shape[1]
-    right, down = right.ravel(), down.ravel()
-    # Numbered row by row: the last column's weight of 0 parts the end of a row from the beginning of the next.
-    edges = sparse.diags_array([right[:-1], down[:-width]], offsets=[1, width], shape=(b.size, b.size))
+    ids = np.arange(b.size).reshape(b.shape)
+    starts = np.concatenate([ids[:, :-1].ravel(), ids[:-1].ravel()])
+    ends = np.concatenate([ids[:, 1:].ravel(), ids[1:].ravel()])
+    weights = np.concatenate([right[:, :-1].ravel(), down[:-1].ravel()])
+    edges = sparse.coo_array((weights, (starts, ends)), shape=(b.size, b.size))
     joined = edges + edges.T
     matrix = sparse.diags_array(mass.ravel() + joined.sum(axis=1)) - joined
     solution: np.ndarray = spsolve(matrix.tocsc(), b.ravel()).reshape(b.shape)

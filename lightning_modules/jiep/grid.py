@@ -1,4 +1,4 @@
-"""Weighted graphs on the pixels of a picture, and a multigrid cycle that nearly inverts them."""
+"""Weighted graphs on the pixels of a picture, and a multigrid cycle that roughly inverts them."""
 
 from __future__ import annotations
 
