@@ -27,6 +27,7 @@ __all__ = [
     "pixel_margin_loss",
     "reconstruction_loss",
     "scale_invariant_l1",
+    "scale_prior",
     "scene_margin_loss",
 ]
 
@@ -160,6 +161,12 @@ def pixel_margin_loss(
 def embedding_loss(one: Layers, two: Layers, mask: Tensor, apart: Tensor) -> Tensor:
     """L_emb = |A_1 - A_2| + what keeps others apart (``scene_margin_loss``, ``pixel_margin_loss``)."""
     return masked_l1(one.albedo - two.albedo, mask) + apart
+
+
+def scale_prior(one: Layers, two: Layers, mask: Tensor, mean: float) -> Tensor:
+    """|mean albedo of all valid pixels of both pictures of the batch - mean|: pairs do not tell how bright paint is."""
+    total = sum(((mask * each.albedo).sum() for each in (one, two)), start=mask.new_zeros(()))
+    return (total / (2 * mask.sum() * one.albedo.shape[1]).clamp_min(1) - mean).abs()
 
 
 def scale_invariant_l1(value: Tensor, target: Tensor, mask: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from lightning_modules.siamese_intrinsic.losses import (
     pixel_margin_loss,
     reconstruction_loss,
     scale_invariant_l1,
+    scale_prior,
     scene_margin_loss,
 )
 from lightning_modules.siamese_intrinsic.network import MULTIPLE, SiameseNetwork
@@ -31,6 +32,8 @@ from zoo.metrics import DSSIM, Keyed, ScaleInvariantLMSE, ScaleInvariantMSE
 __all__ = ["SiameseIntrinsic"]
 
 _LAYERS = ("albedo", "shading", "assignment")
+_MEAN_ALBEDO = 0.3
+"""About what paint, wood, stone and leaves return of the light, in rooms and gardens."""
 _EDGE_COLOURS = ((1.0, 0.45, 0.1), (0.15, 0.5, 1.0))
 
 
@@ -44,6 +47,8 @@ class SiameseIntrinsic(ZooModule):
         weight_reconstruction: Weight of the pair's self and crossed reconstruction.
         weight_gradient: Weight of the gradients with their soft assignment.
         weight_embedding: Weight of what makes the albedos of a pair alike and keeps those of other scenes apart.
+        weight_scale: Weight of the distance of the batch's mean albedo from 0.3, which fixes the scale that all other
+            terms leave open.
         weight_supervised: Weight of the scale-invariant error of albedo and shading on labelled samples; at 0 no label
             is looked at. Where a batch has the key ``labelled``, it says which samples are.
         grad_domain: Gradients of logarithms (``log``), or of the layers themselves (``linear``).
@@ -69,6 +74,7 @@ class SiameseIntrinsic(ZooModule):
         weight_reconstruction: float = 1.0,
         weight_gradient: float = 0.5,
         weight_embedding: float = 1.0,
+        weight_scale: float = 0.1,
         weight_supervised: float = 0.0,
         grad_domain: GradDomain = "log",
         margin: float = 0.3,
@@ -83,6 +89,7 @@ class SiameseIntrinsic(ZooModule):
             "reconstruction": weight_reconstruction,
             "gradient": weight_gradient,
             "embedding": weight_embedding,
+            "scale": weight_scale,
             "supervised": weight_supervised,
         }
         super().__init__(weights, lr, weight_decay, schedule, milestones)
@@ -99,14 +106,14 @@ class SiameseIntrinsic(ZooModule):
 
         Returns:
             albedo (B,3,H,W), shading (B,1 or 3,H,W), assignment (B,1,H,W) and reconstruction (B,3,H,W) as in
-            ``zoo.contract``.
+            ``zoo.contract``; and the image itself as picture, for the views.
         """
         height, width = image.shape[-2:]
         padded = F.pad(srgb_to_linear(image), (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="reflect")
         layers = (value[..., :height, :width].float() for value in self.network(padded))
         outputs = dict(zip(_LAYERS, layers, strict=True))
         reconstruction = linear_to_srgb((outputs["albedo"] * outputs["shading"]).clamp(0, 1))
-        return {**outputs, "reconstruction": reconstruction}
+        return {**outputs, "reconstruction": reconstruction, "picture": image}
 
     # Pairs
 
@@ -117,7 +124,7 @@ class SiameseIntrinsic(ZooModule):
 
         Returns:
             The outputs of ``forward`` for the picture, and those of the other one under names that begin with
-            ``other_``; other_image (B,3,H,W) is that picture.
+            ``other_``, such as other_picture (B,3,H,W).
 
         Raises:
             UserError: There is no other picture to learn from. In evaluation a picture is then its own pair.
@@ -125,12 +132,11 @@ class SiameseIntrinsic(ZooModule):
         image, other = batch["image"], self._other(batch)
         if other is None:
             outputs = self(image)
-            return {**outputs, **{f"other_{key}": value for key, value in outputs.items()}, "other_image": image}
+            return {**outputs, **{f"other_{key}": value for key, value in outputs.items()}}
         both = self(torch.cat([image, other]))
         count = len(image)
-        first = {key: value[:count] for key, value in both.items()}
         second = {f"other_{key}": value[count:] for key, value in both.items()}
-        return {**first, **second, "other_image": other}
+        return {**{key: value[:count] for key, value in both.items()}, **second}
 
     def _other(self, batch: Batch) -> Tensor | None:
         if "relit" in batch and batch["relit"].shape[1]:
@@ -153,14 +159,14 @@ class SiameseIntrinsic(ZooModule):
     # Training
 
     def losses(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
-        """Reconstruction, gradients, embedding; and the error of labelled samples where that has a weight."""
+        """Reconstruction, gradients, embedding, scale; and the error of labelled samples where that has a weight."""
         mask = batch["mask"]
-        one = _layers(batch["image"], prediction, "")
-        two = _layers(prediction["other_image"], prediction, "other_")
+        one, two = _layers(prediction, ""), _layers(prediction, "other_")
         terms = {
             "reconstruction": reconstruction_loss(one, two, mask),
             "gradient": gradient_loss(one, mask, self.grad_domain) + gradient_loss(two, mask, self.grad_domain),
             "embedding": embedding_loss(one, two, mask, self._apart(one, two, mask)),
+            "scale": scale_prior(one, two, mask, _MEAN_ALBEDO),
         }
         if self.loss_weights["supervised"] and "albedo" in batch and "shading" in batch:
             terms["supervised"] = self._supervised(one, two, batch)
@@ -210,7 +216,7 @@ class SiameseIntrinsic(ZooModule):
 
     def views(self, prediction: Batch) -> dict[str, Tensor]:
         """The picture's edges: orange where they are paint, blue where they are light."""
-        picture = prediction["reconstruction"].mean(1, keepdim=True)
+        picture = prediction["picture"].mean(1, keepdim=True)
         along_x = F.pad(picture.diff(dim=-1), (0, 1, 0, 0))
         along_y = F.pad(picture.diff(dim=-2), (0, 0, 0, 1))
         strength = (8 * torch.hypot(along_x, along_y)).clamp(0, 1)
@@ -219,5 +225,5 @@ class SiameseIntrinsic(ZooModule):
         return {"edges of paint and of light": 1 - strength * (1 - colour)}
 
 
-def _layers(image: Tensor, prediction: Batch, prefix: str) -> Layers:
-    return Layers(srgb_to_linear(image), *(prediction[f"{prefix}{key}"] for key in _LAYERS))
+def _layers(prediction: Batch, prefix: str) -> Layers:
+    return Layers(srgb_to_linear(prediction[f"{prefix}picture"]), *(prediction[f"{prefix}{key}"] for key in _LAYERS))

@@ -17,6 +17,7 @@ from lightning_modules.siamese_intrinsic.losses import (
     pixel_margin_loss,
     reconstruction_loss,
     scale_invariant_l1,
+    scale_prior,
     scene_margin_loss,
 )
 from lightning_modules.siamese_intrinsic.module import SiameseIntrinsic
@@ -116,6 +117,14 @@ def test_pixels_of_different_colour_keep_their_distance() -> None:
     assert pixel_margin_loss(one, lit, mask, 64, 0.3, draws).item() == 0
     dark = layers(0.1 * image, grey, grey)
     assert pixel_margin_loss(dark, one, mask, 64, 0.3, draws).item() == pytest.approx(0.3)
+
+
+def test_the_scale_is_held_for_the_batch_and_not_for_each_pixel() -> None:
+    """Albedo 0.1 and 0.5 in one picture, 0.3 and 0.9 in the other, of which the last pixels are not valid."""
+    one, two = (layers(albedo, albedo, albedo) for albedo in (plane(0.1, 0.5, 9), plane(0.3, 0.9, 9)))
+    mask = plane(1, 1, 0)
+    assert scale_prior(one, two, mask, 0.45).item() == pytest.approx(0, abs=1e-6)
+    assert scale_prior(one, two, mask, 0.3).item() == pytest.approx(0.15)
 
 
 def test_supervision_by_hand() -> None:

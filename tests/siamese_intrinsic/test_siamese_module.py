@@ -58,7 +58,7 @@ def test_the_other_light_is_drawn_in_training_and_fixed_otherwise() -> None:
     batch = toy_pairs(2, lights=4)
     module = SiameseIntrinsic(width=2).eval()
     with torch.no_grad():
-        assert torch.equal(module.answer(batch)["other_image"], batch["relit"][:, 0])
+        assert torch.equal(module.answer(batch)["other_picture"], batch["relit"][:, 0])
     module.train()
     seen = set()
     for step in range(12):
