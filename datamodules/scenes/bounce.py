@@ -148,9 +148,12 @@ class Bounce:
         from_afar = far[:3] / far[3:].clamp_min(1e-6)
         means = (fine[:3] + fine[6:7] * from_afar) / fine[7:].clamp_min(1e-6)
         # what is so thin that no pixel of it sends rays is lit like what is around it
-        around = F.avg_pool2d(sums[None], 15, 1, 7)[0]
-        around = (around[:3] + around[3:6]) / around[7:].clamp_min(1e-6)
-        return torch.where(fine[7:] > 0, means, around).reshape(3, -1).T
+        thin = (fine[7] == 0).reshape(-1).nonzero()[:, 0]
+        blocks = F.avg_pool2d(F.avg_pool2d(sums[None], TILE), 3, 1, 1)[0]
+        around = blocks[:, seen.y[thin] // TILE, seen.x[thin] // TILE]
+        result = means.reshape(3, -1).T.contiguous()
+        result[thin] = ((around[:3] + around[3:6]) / around[7:].clamp_min(1e-6)).T
+        return result
 
 
 def sky_radiance(sky: Sky, directions: Tensor, clouds: bool = False) -> Tensor:
