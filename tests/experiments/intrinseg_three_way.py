@@ -204,7 +204,7 @@ def main() -> None:
     """Train what is missing, score, print, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=1000, help="of each arm")
+    parser.add_argument("--steps", type=int, default=800, help="of each arm")
     parser.add_argument("--width", type=int, default=7, help="of the network; the paper has 16")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM")
