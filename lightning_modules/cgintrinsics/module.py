@@ -129,7 +129,6 @@ class CGIntrinsics(ZooModule):
         self.resize, self.shading_space, self.scale_per = resize, shading_space, scale_per
         self.smoothness_sigma, self.halve_every = smoothness_sigma, halve_every
         self.network = CGIntrinsicsNetwork(width, backbone)
-        self.network.to(memory_format=torch.channels_last)  # a quarter less time on a CPU
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Split a picture into paint and light.

@@ -44,6 +44,10 @@ class CGIntrinsicsNetwork(nn.Module):
         self.encoder = _Encoder(channels) if backbone is None else _BackboneEncoder(channels, backbone)
         self.reflectance = _Decoder(channels)
         self.shading = _Decoder(channels)
+        self.to(memory_format=torch.channels_last)  # a quarter less time on a CPU
+        # Around the bottleneck, which can be a single pixel, an export with channels last would fix the size.
+        for level in (self.encoder.e7, self.reflectance.d6, self.shading.d6):
+            level.to(memory_format=torch.contiguous_format)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Log reflectance and log shading; see the class for shapes."""
@@ -61,9 +65,9 @@ class _Encoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         features = [image]
-        for i in range(1, LEVELS + 1):
+        for i in range(1, LEVELS):
             features.append(self.get_submodule(f"e{i}")(features[-1]))
-        return features[1:]
+        return [*features[1:], self.get_submodule("e7")(features[-1].contiguous())]
 
 
 class _BackboneEncoder(nn.Module):
@@ -86,9 +90,9 @@ class _BackboneEncoder(nn.Module):
     def forward(self, image: Tensor) -> list[Tensor]:
         maps = self.backbone(image)
         features = [image]
-        for i in range(1, LEVELS + 1):
+        for i in range(1, LEVELS):
             features.append(self.get_submodule(f"e{i}")(maps.get(2**i, features[-1])))
-        return features[1:]
+        return [*features[1:], self.get_submodule("e7")(maps.get(2**LEVELS, features[-1]).contiguous())]
 
 
 class _Decoder(nn.Module):
