@@ -22,7 +22,7 @@ Pairs = tuple[Tensor, Tensor]
 Reach = Callable[[Group], Pairs]
 """From a group to all pairs of a tile and a solid that a ray of the tile may meet."""
 
-_AT_ONCE = 1 << 14
+_AT_ONCE = 1 << 15
 """Rays tested at once on a CPU, so that what is computed stays in the cache."""
 
 _LARGE = 0.7
