@@ -155,7 +155,11 @@ def _linear_solver(solver: str, constants: Constants) -> Solve:
         from lightning_modules.jiep.direct import solve_directly
 
         return solve_directly
-    return lambda *system: solve(*system, tolerance=constants.tolerance, max_steps=constants.max_steps)
+
+    def linear(mass: Tensor, right: Tensor, down: Tensor, b: Tensor, start: Tensor) -> Tensor:
+        return solve(mass, right, down, b, start, constants.tolerance, constants.max_steps)
+
+    return linear
 
 
 def _going(changes: Tensor, constants: Constants) -> Tensor:

@@ -61,6 +61,7 @@ def test_a_card_is_read_as_written(write):
         ({"weights": [{**WEIGHTS, "url": "https://example.org"}]}, "field 'weights[0]' needs either 'file' or 'url'"),
         ({"weights": [{**WEIGHTS, "sha256": "abc"}]}, "field 'weights[0].sha256' must have 64"),
         ({"test": {"model": []}}, "field 'test.model' must be a mapping, not a list"),
+        ({"trainable": False, "weights": [WEIGHTS]}, "field 'weights' must be empty where 'trainable' is false"),
     ],
 )
 def test_a_wrong_card_is_refused_with_file_and_field(write, changes, said):
@@ -68,6 +69,13 @@ def test_a_wrong_card_is_refused_with_file_and_field(write, changes, said):
         list_cards(write(**changes))
     assert said in str(refused.value)
     assert "card.yaml" in str(refused.value)
+
+
+def test_what_has_nothing_to_train_needs_no_weights(write):
+    cards = write(trainable=False, weights=[])
+    assert "| none needed |" in models_table(cards)
+    with pytest.raises(UserError, match="there is nothing to train: use it at once with python -m zoo predict"):
+        load_card("toy", cards).require_trainable()
 
 
 def test_broken_yaml_names_the_line(tmp_path):

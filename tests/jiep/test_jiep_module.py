@@ -13,6 +13,7 @@ import zoo
 from lightning_modules.jiep.filters import box_mean, guided_filter, window_max
 from lightning_modules.jiep.module import JieP, with_brightness
 from lightning_modules.jiep.retinex import Constants, shape_weights, texture_weights
+from zoo.cli import main
 from zoo.contract import check
 from zoo.errors import UserError
 from zoo.imaging import read_image, srgb_to_linear
@@ -165,6 +166,23 @@ def test_load_needs_no_weights_and_takes_none() -> None:
     assert (model.gamma, model.training) == (3.0, False)
     with pytest.raises(UserError, match="has no weights and needs none"):
         zoo.load("jiep", weights="synthetic-v1")
+
+
+@pytest.mark.parametrize("options", [["--model", "jiep"], ["--model", "jiep", "--trainer.max_steps", "5"]])
+def test_fit_says_what_to_do_instead(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "nothing to train: use it at once with python -m zoo predict --model jiep" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_info_says_that_no_weights_are_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "jiep"]) == 0
+    page = capsys.readouterr().out
+    assert "none needed; there is nothing to train" in page
+    assert "zoo test --model jiep" in page
+    assert "zoo fit" not in page
 
 
 ANCHORS = {"block": (6, 0.4566, 0.4520, 0.6928), "woman": (6, 0.4306, 0.4275, 0.7986)}
