@@ -44,6 +44,8 @@ class SiameseIntrinsic(ZooModule):
         width: Channels of the first convolution.
         shading_channels: 1 for grey light, or 3 for coloured.
         shared_trunk: One decoder for all three outputs; otherwise each has its own.
+        input_space: What the network is shown: ``linear`` light, or ``srgb``, the picture as it is, in which darks keep
+            their differences. Albedo and shading are linear either way.
         weight_reconstruction: Weight of the pair's self and crossed reconstruction.
         weight_gradient: Weight of the gradients with their soft assignment.
         weight_embedding: Weight of what makes the albedos of a pair alike and keeps those of other scenes apart.
@@ -71,6 +73,7 @@ class SiameseIntrinsic(ZooModule):
         width: int = 64,
         shading_channels: Literal[1, 3] = 1,
         shared_trunk: bool = True,
+        input_space: Literal["linear", "srgb"] = "linear",
         weight_reconstruction: float = 1.0,
         weight_gradient: float = 0.5,
         weight_embedding: float = 1.0,
@@ -94,7 +97,7 @@ class SiameseIntrinsic(ZooModule):
         }
         super().__init__(weights, lr, weight_decay, schedule, milestones)
         self.save_hyperparameters()
-        self.grad_domain, self.margin = grad_domain, margin
+        self.input_space, self.grad_domain, self.margin = input_space, grad_domain, margin
         self.scene_pairs, self.pixel_pairs = scene_pairs, pixel_pairs
         self.network = SiameseNetwork(width, shading_channels, shared_trunk).to(memory_format=torch.channels_last)
 
@@ -109,7 +112,8 @@ class SiameseIntrinsic(ZooModule):
             ``zoo.contract``; and the image itself as picture, for the views.
         """
         height, width = image.shape[-2:]
-        padded = F.pad(srgb_to_linear(image), (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="reflect")
+        picture = srgb_to_linear(image) if self.input_space == "linear" else image
+        padded = F.pad(picture, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="reflect")
         layers = (value[..., :height, :width].float() for value in self.network(padded))
         outputs = dict(zip(_LAYERS, layers, strict=True))
         reconstruction = linear_to_srgb((outputs["albedo"] * outputs["shading"]).clamp(0, 1))

@@ -25,6 +25,17 @@ def test_one_picture_of_any_size(shading_channels: int, shared_trunk: bool) -> N
     torch.testing.assert_close(found["reconstruction"], linear_to_srgb(found["albedo"] * found["shading"]).clamp(0, 1))
 
 
+def test_the_network_may_be_shown_the_picture_as_it_is() -> None:
+    """Shown sRGB, it answers as one that is shown linear light whose numbers are those of the picture."""
+    srgb = SiameseIntrinsic(width=2, input_space="srgb").eval()
+    linear = SiameseIntrinsic(width=2).eval()
+    linear.load_state_dict(srgb.state_dict())
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(srgb(image)["albedo"], linear(linear_to_srgb(image))["albedo"], atol=1e-4, rtol=1e-3)
+        assert not torch.allclose(srgb(image)["albedo"], linear(image)["albedo"], atol=1e-4)
+
+
 def test_the_network_has_the_layers_of_its_table() -> None:
     """At the paper's width, weights and biases: down, up, heads."""
     network = SiameseNetwork()
