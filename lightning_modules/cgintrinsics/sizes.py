@@ -27,7 +27,7 @@ def reflect_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
 def crop_back(padded: Tensor, height: int, width: int) -> Tensor:
     """The middle of a picture that ``reflect_to_multiple`` has made."""
-    top, left = (padded.shape[-2] - height) // 2, (padded.shape[-1] - width) // 2
+    top, left = _before(height, padded.shape[-2]), _before(width, padded.shape[-1])
     return padded[..., top : top + height, left : left + width]
 
 
@@ -35,8 +35,16 @@ def _reflected(length: int, multiple: int, device: torch.device) -> Tensor:
     """Which pixel of a line lies where, once the line is long enough: a triangle wave."""
     whole = (length + multiple - 1) // multiple * multiple
     period = 2 * torch.arange(length, device=device)[-1:]  # a tensor: ONNX takes no remainder by a free size
-    place = (torch.arange(whole, device=device) - (whole - length) // 2).remainder(period)
+    place = (torch.arange(whole, device=device) - _before(length, whole)).remainder(period)
     return torch.minimum(place, period - place)
+
+
+def _before(length: int, whole: int) -> int:
+    """How many pixels lie before the middle ``length`` of ``whole``.
+
+    Not (whole - length) // 2: the exporter makes whole / 2 + (-length) // 2 of it, and ONNX rounds that towards zero.
+    """
+    return whole // 2 - length // 2
 
 
 def official_size(height: int, width: int) -> tuple[int, int]:
