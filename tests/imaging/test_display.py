@@ -152,6 +152,12 @@ def test_panel_wants_equal_batches():
         panel({})
 
 
+def test_wide_pictures_leave_no_room_above_their_titles():
+    wide, square = torch.rand(3, 20, 60), torch.rand(3, 60, 60)
+    assert contact_sheet([wide] * 2, columns=2, tile=60).shape[-2] == 20 + 2 * 4
+    assert contact_sheet([wide, square], columns=2, tile=60).shape[-2] == 60 + 2 * 4
+
+
 def test_contact_sheet_holds_every_picture():
     colours = torch.eye(3)
     pictures = [colour[:, None, None].expand(3, 10, 10 * (1 + i)) for i, colour in enumerate(colours)]

@@ -72,13 +72,13 @@ def panel(columns: Mapping[str, Tensor], *, scale: float | None = None, rows: Se
 def contact_sheet(
     images: Sequence[Tensor], titles: Sequence[str] = (), *, columns: int | None = None, tile: int = _SMALLEST_TILE
 ) -> Tensor:
-    """Lay out pictures of any sizes in a grid, each centred in a square tile above its title.
+    """Lay out pictures of any sizes in a grid, each centred in its tile above its title.
 
     Args:
         images: (3, H, W) or (1, H, W) each, sRGB-encoded in [0, 1].
         titles: A line of text for each picture, or nothing.
         columns: Tiles in a row; by default what makes the sheet about 3:2.
-        tile: Width and height of a tile in pixels.
+        tile: Width of a tile in pixels; it is as high as the highest picture needs, but no higher than wide.
 
     Returns:
         (3, height, width) float32 on the CPU, sRGB-encoded.
@@ -91,20 +91,20 @@ def contact_sheet(
     columns = min(len(images), columns or math.ceil(math.sqrt(1.5 * len(images))))
     gap = max(4, tile // 24)
     font_size = _font_size(tile)
-    cell = tile + gap + (font_size + gap if titles else 0)
+    pictures = [_as_pictures(f"picture {index}", image[None]) for index, image in enumerate(images)]
+    heights = [max(1, round(tile * min(1, each.shape[-2] / each.shape[-1]))) for each in pictures]
+    high = max(heights)
+    cell = high + gap + (font_size + gap if titles else 0)
     lines = math.ceil(len(images) / columns)
     sheet = Image.new("RGB", (columns * (tile + gap) + gap, lines * cell + gap), _PAPER)
     pen = ImageDraw.Draw(sheet)
-    for index, image in enumerate(images):
+    for index, (picture, height) in enumerate(zip(pictures, heights, strict=True)):
         left, top = gap + index % columns * (tile + gap), gap + index // columns * cell
-        picture = _as_pictures(f"picture {index}", image[None])
-        fitted = _to_height(picture, max(1, round(tile * min(1, picture.shape[-2] / picture.shape[-1]))))
-        sheet.paste(
-            _to_pillow(fitted[0]), (left + (tile - fitted.shape[-1]) // 2, top + (tile - fitted.shape[-2]) // 2)
-        )
+        fitted = _to_height(picture, height)
+        sheet.paste(_to_pillow(fitted[0]), (left + (tile - fitted.shape[-1]) // 2, top + (high - height) // 2))
         if titles:
             text, font = _fit(titles[index], tile, font_size, lines=1)
-            pen.text((left + tile / 2, top + tile + gap // 2), text, fill=_INK, font=font, anchor="ma")
+            pen.text((left + tile / 2, top + high + gap // 2), text, fill=_INK, font=font, anchor="ma")
     return _from_pillow(sheet)
 
 
