@@ -47,6 +47,8 @@ class Bounce:
 
     def __init__(self, seen: Seen, normals: Tensor, filters: RunMeans) -> None:
         self._seen, self._filters = seen, filters
+        # over the pixels that send rays
+        self._senders = RunMeans(seen.image(seen.pixels.surface[:, None])[0, ::2, ::2])
         solids = seen.solids
         # every fourth pixel is enough, for all are averaged afterwards
         edge = 2 * TILE
@@ -135,24 +137,23 @@ class Bounce:
         seen = self._seen
         # what is near shades in detail; what comes from afar changes little from place to place, where it arrives
         near = self._is_near.to(radiance.dtype)[:, None]
-        rays = torch.cat([radiance * near, radiance * (1 - near), 1 - near, torch.ones_like(near)], 1)
+        rays = torch.cat([radiance * near, torch.ones_like(near), 1 - near, radiance * (1 - near)], 1)
         # as every pixel sends the same number of rays, those of one are added up in its place
-        rays = rays.reshape(len(self._pixels), _RAYS, -1, 8)
-        values = radiance.new_zeros(len(seen.depth), 8)
-        values[self._pixels[:, : rays.shape[2]].reshape(-1)] = rays.sum(1).reshape(-1, 8)
+        rays = rays.reshape(len(self._pixels), _RAYS, -1, 8).sum(1)
+        across = seen.width // (2 * TILE)
+        values = rays.reshape(-1, across, TILE, TILE, 8).permute(4, 0, 2, 1, 3).reshape(8, -1, across * TILE)
         # around a pixel that sends rays this takes in the whole pattern of them; the others lie between such pixels
-        sums = self._filters.sums(seen.image(values), 2 * _PATTERN - 1)
-        sums *= seen.image(values[:, 7:] > 0)
-        far = self._filters.sums(sums[3:7], _WIDE)
-        fine = self._filters.sums(sums, _TENT)
-        from_afar = far[:3] / far[3:].clamp_min(1e-6)
-        means = (fine[:3] + fine[6:7] * from_afar) / fine[7:].clamp_min(1e-6)
+        sums = self._senders.sums(values, _PATTERN)
+        fine = self._filters.spread(sums[:5], _TENT)
+        far = self._filters.spread(sums[4:], _WIDE)
+        from_afar = far[1:] / far[:1].clamp_min(1e-6)
+        means = (fine[:3] + fine[4:] * from_afar) / fine[3:4].clamp_min(1e-6)
         # what is so thin that no pixel of it sends rays is lit like what is around it
-        thin = (fine[7] == 0).reshape(-1).nonzero()[:, 0]
-        blocks = F.avg_pool2d(F.avg_pool2d(sums[None], TILE), 3, 1, 1)[0]
+        thin = (fine[3] == 0).reshape(-1).nonzero()[:, 0]
+        blocks = F.avg_pool2d(F.avg_pool2d(sums[None], TILE // 2), 3, 1, 1)[0]
         around = blocks[:, seen.y[thin] // TILE, seen.x[thin] // TILE]
         result = means.reshape(3, -1).T.contiguous()
-        result[thin] = ((around[:3] + around[3:6]) / around[7:].clamp_min(1e-6)).T
+        result[thin] = ((around[:3] + around[5:]) / around[3:4].clamp_min(1e-6)).T
         return result
 
 

@@ -324,4 +324,4 @@ class _Shot:
             return picture.new_ones(())
         rank = max(int(_WHITE_POINT * len(level)) - 1, 0)
         bright = srgb_to_linear(picture.new_tensor(_BRIGHT)) * 2.0**self._scene.exposure
-        return bright / level.sort().values[rank].clamp_min(1e-6)
+        return bright / level.kthvalue(rank + 1).values.clamp_min(1e-6)
