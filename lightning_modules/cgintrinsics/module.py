@@ -13,10 +13,11 @@ from torchmetrics import MetricCollection
 
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.cgintrinsics.network import MULTIPLE, CGIntrinsicsNetwork
-from lightning_modules.cgintrinsics.sizes import crop_back, official_size, reflect_to_multiple
+from lightning_modules.cgintrinsics.sizes import official_size
 from lightning_modules.scene_baselines import scene_baselines
+from lightning_modules.scene_metrics import judged_albedo_metrics, labelled_shading_metrics, layer_metrics
 from zoo.errors import UserError
-from zoo.imaging import display, linear_to_srgb, srgb_to_linear
+from zoo.imaging import crop_middle, display, linear_to_srgb, mirror_to_multiple, srgb_to_linear
 from zoo.losses import (
     ScalePer,
     chromaticity,
@@ -29,7 +30,6 @@ from zoo.losses import (
     shading_label_losses,
     superpixel_loss,
 )
-from zoo.metrics import DSSIM, WHDR, Keyed, ScaleInvariantLMSE, ScaleInvariantMSE
 
 __all__ = ["CGIntrinsics"]
 
@@ -134,7 +134,7 @@ class CGIntrinsics(ZooModule):
         """Split a picture into paint and light.
 
         Args:
-            image: (B,3,H,W), sRGB in [0, 1], of any size from 2 pixels a side.
+            image: (B,3,H,W), sRGB in [0, 1], of any size.
 
         Returns:
             albedo (B,3,H,W), shading (B,1,H,W) and reconstruction (B,3,H,W) as in ``zoo.contract``; for the losses
@@ -146,8 +146,8 @@ class CGIntrinsics(ZooModule):
             small = F.interpolate(image, official_size(height, width), mode="bilinear", align_corners=False)
             logs = [_resized(each.float(), height, width) for each in self.network(small)]
         else:
-            padded = self.network(reflect_to_multiple(image, MULTIPLE))
-            logs = [crop_back(each.float(), height, width) for each in padded]
+            padded = self.network(mirror_to_multiple(image, MULTIPLE, middle=True))
+            logs = [crop_middle(each.float(), height, width) for each in padded]
         return self.compose(image.float(), *logs)
 
     def compose(self, image: Tensor, log_reflectance: Tensor, log_shading: Tensor) -> dict[str, Tensor]:
@@ -222,18 +222,9 @@ class CGIntrinsics(ZooModule):
         }
 
     def metrics(self) -> MetricCollection:
-        """Errors of albedo and shading at their best scale, and disagreement with judgements, where there are some."""
-        judged = [WHDR(0.10), WHDR(0.20), WHDR(0.10, "srgb")]
+        """Errors of the layers up to a scale, and how well they agree with people, of what the data tells."""
         return MetricCollection(
-            {
-                **{f"{key}_si_mse": Keyed(ScaleInvariantMSE(), key, optional=True) for key in ("albedo", "shading")},
-                **{f"{key}_si_lmse": Keyed(ScaleInvariantLMSE(), key, optional=True) for key in ("albedo", "shading")},
-                **{f"{key}_dssim": Keyed(DSSIM(), key, optional=True) for key in ("albedo", "shading")},
-                **{
-                    m.name: Keyed(m, "albedo", target="judgements", mask="original_size", optional=True) for m in judged
-                },
-            },
-            compute_groups=False,
+            {**layer_metrics(), **judged_albedo_metrics(), **labelled_shading_metrics()}, compute_groups=False
         )
 
     def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:

@@ -14,11 +14,12 @@ from lightning_modules.base import Batch, Predictor, ZooModule, split_decay
 from lightning_modules.intrinseg.classes import KeyedClasses, known_labels
 from lightning_modules.intrinseg.losses import class_loss, layer_loss
 from lightning_modules.intrinseg.network import IntrinSegNetwork
-from lightning_modules.intrinseg.prepare import Normalisation, normalise, pad_to_multiple
+from lightning_modules.intrinseg.prepare import Normalisation, normalise
 from lightning_modules.scene_baselines import scene_baselines
+from lightning_modules.scene_metrics import layer_metrics
 from zoo.errors import UserError
-from zoo.imaging import display, linear_to_srgb, srgb_to_linear
-from zoo.metrics import DSSIM, ClassAccuracy, Keyed, MeanIoU, PixelAccuracy, ScaleInvariantLMSE, ScaleInvariantMSE
+from zoo.imaging import display, linear_to_srgb, mirror_to_multiple, srgb_to_linear
+from zoo.metrics import ClassAccuracy, MeanIoU, PixelAccuracy
 
 __all__ = ["IntrinSeg"]
 
@@ -118,7 +119,7 @@ class IntrinSeg(ZooModule):
         """
         height, width = image.shape[-2:]
         x = srgb_to_linear(image) if self.input_space == "linear" else image
-        raw = self.network(pad_to_multiple(normalise(x, self.normalisation), _MULTIPLE))
+        raw = self.network(mirror_to_multiple(normalise(x, self.normalisation), _MULTIPLE))
         raw = {key: value[..., :height, :width].float() for key, value in raw.items()}
         outputs: dict[str, Tensor] = {}
         if "reflectance" in raw:
@@ -159,12 +160,8 @@ class IntrinSeg(ZooModule):
 
     def metrics(self) -> MetricCollection:
         """Errors of the layers up to a scale, and how many pixels have the right class, of the tasks there are."""
-        metrics: dict[str, Metric | MetricCollection] = {}
-        for target, key in _LAYERS.items():
-            if target in self.targets:
-                metrics[f"{key}_si_mse"] = Keyed(ScaleInvariantMSE(), key)
-                metrics[f"{key}_si_lmse"] = Keyed(ScaleInvariantLMSE(), key)
-                metrics[f"{key}_dssim"] = Keyed(DSSIM(), key)
+        layers = [key for target, key in _LAYERS.items() if target in self.targets]
+        metrics: dict[str, Metric | MetricCollection] = {**layer_metrics(layers, optional=False)}
         if "class" in self.targets:
             for name, kind in (("miou", MeanIoU), ("pixel_accuracy", PixelAccuracy), ("class_accuracy", ClassAccuracy)):
                 metrics[name] = KeyedClasses(kind(self.classes), self.classes, self.ignore_void)

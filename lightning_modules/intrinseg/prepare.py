@@ -1,13 +1,12 @@
-"""What a picture goes through before the network: its brightest value becomes 1, its sides multiples of 32."""
+"""What a picture goes through before the network: its brightest value becomes 1."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-__all__ = ["Normalisation", "normalise", "pad_to_multiple"]
+__all__ = ["Normalisation", "normalise"]
 
 Normalisation = Literal["max-8bit", "max", "none"]
 
@@ -31,25 +30,3 @@ def normalise(image: Tensor, how: Normalisation) -> Tensor:
         return image
     image = image / image.amax((1, 2, 3), keepdim=True).clamp_min(_DARKEST_PEAK)
     return (image * 255 + _ROUNDING).floor() / 255 if how == "max-8bit" else image
-
-
-def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Continue a picture to the right and downwards as its mirror image, to and fro where it is small.
-
-    Args:
-        image: (B,C,H,W).
-        multiple: What both sides shall be multiples of.
-
-    Returns:
-        The picture, at its top left corner, and its reflection; the border itself is not doubled.
-    """
-    rows, columns = (_mirrored(size, size + -size % multiple, image.device) for size in image.shape[-2:])
-    return image[..., rows, :][..., columns]
-
-
-def _mirrored(size: int, wanted: int, device: torch.device) -> Tensor:
-    """0 1 2 3 2 1 0 1 2 ... of the wanted length, for a size of 4."""
-    last = torch.arange(size, device=device)[-1:]  # a tensor, because exported sizes are no numbers
-    period = (2 * last).clamp_min(1)
-    place = torch.arange(wanted, device=device) % period
-    return torch.minimum(place, period - place)

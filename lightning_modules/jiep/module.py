@@ -13,10 +13,10 @@ from lightning_modules.base import Batch, Predictor, ZooModule
 from lightning_modules.jiep.energy import energy_terms
 from lightning_modules.jiep.retinex import Constants, Split, decompose
 from lightning_modules.scene_baselines import scene_baselines
+from lightning_modules.scene_metrics import judged_albedo_metrics, labelled_shading_metrics, layer_metrics
 from zoo.cards import load_card
 from zoo.errors import UserError
 from zoo.imaging import display, linear_to_srgb, srgb_to_linear
-from zoo.metrics import DSSIM, WHDR, Keyed, ScaleInvariantLMSE, ScaleInvariantMSE
 
 __all__ = ["JieP"]
 
@@ -133,20 +133,9 @@ class JieP(ZooModule):
         return energy_terms(image.amax(1), i, r, bright, self.constants)
 
     def metrics(self) -> MetricCollection:
-        """Errors of albedo and shading at their best scale, and disagreement with judgements, where there are some."""
-        judged = [WHDR(0.10), WHDR(0.20), WHDR(0.10, "srgb")]
-        layers = ("albedo", "shading")
+        """Errors of the layers up to a scale, and how well they agree with people, of what the data tells."""
         return MetricCollection(
-            {
-                **{f"{key}_si_mse": Keyed(ScaleInvariantMSE(), key, optional=True) for key in layers},
-                **{f"{key}_si_lmse": Keyed(ScaleInvariantLMSE(), key, optional=True) for key in layers},
-                **{f"{key}_dssim": Keyed(DSSIM(), key, optional=True) for key in layers},
-                **{
-                    each.name: Keyed(each, "albedo", target="judgements", mask="original_size", optional=True)
-                    for each in judged
-                },
-            },
-            compute_groups=False,
+            {**layer_metrics(), **judged_albedo_metrics(), **labelled_shading_metrics()}, compute_groups=False
         )
 
     def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:

@@ -13,6 +13,7 @@ from torchmetrics import MetricCollection
 
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.scene_baselines import scene_baselines
+from lightning_modules.scene_metrics import judged_albedo_metrics, labelled_shading_metrics, layer_metrics
 from lightning_modules.siamese_intrinsic.losses import (
     GradDomain,
     Layers,
@@ -26,8 +27,7 @@ from lightning_modules.siamese_intrinsic.losses import (
 )
 from lightning_modules.siamese_intrinsic.network import MULTIPLE, SiameseNetwork
 from zoo.errors import UserError
-from zoo.imaging import display, linear_to_srgb, srgb_to_linear
-from zoo.metrics import DSSIM, Keyed, ScaleInvariantLMSE, ScaleInvariantMSE
+from zoo.imaging import display, linear_to_srgb, mirror_to_multiple, srgb_to_linear
 
 __all__ = ["SiameseIntrinsic"]
 
@@ -105,7 +105,7 @@ class SiameseIntrinsic(ZooModule):
         """Take one picture apart.
 
         Args:
-            image: (B,3,H,W) sRGB in [0, 1], of 64 x 64 pixels or more.
+            image: (B,3,H,W) sRGB in [0, 1], of any size.
 
         Returns:
             albedo (B,3,H,W), shading (B,1 or 3,H,W), assignment (B,1,H,W) and reconstruction (B,3,H,W) as in
@@ -113,7 +113,7 @@ class SiameseIntrinsic(ZooModule):
         """
         height, width = image.shape[-2:]
         picture = srgb_to_linear(image) if self.input_space == "linear" else image
-        padded = F.pad(picture, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="reflect")
+        padded = mirror_to_multiple(picture, MULTIPLE)
         layers = (value[..., :height, :width].float() for value in self.network(padded))
         outputs = dict(zip(_LAYERS, layers, strict=True))
         reconstruction = linear_to_srgb((outputs["albedo"] * outputs["shading"]).clamp(0, 1))
@@ -192,15 +192,9 @@ class SiameseIntrinsic(ZooModule):
     # Evaluation
 
     def metrics(self) -> MetricCollection:
-        """Errors of the layers of the single picture up to a scale, where the data has the truth."""
-        kinds = {"si_mse": ScaleInvariantMSE, "si_lmse": ScaleInvariantLMSE, "dssim": DSSIM}
+        """Errors of the layers up to a scale, and how well they agree with people, of what the data tells."""
         return MetricCollection(
-            {
-                f"{key}_{name}": Keyed(kind(), key, optional=True)
-                for key in ("albedo", "shading")
-                for name, kind in kinds.items()
-            },
-            compute_groups=False,
+            {**layer_metrics(), **judged_albedo_metrics(), **labelled_shading_metrics()}, compute_groups=False
         )
 
     def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:

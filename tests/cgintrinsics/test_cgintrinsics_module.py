@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 import torch
 from golden import load_golden
-from pytorch_lightning import Trainer
+from pytorch_lightning import LightningDataModule, Trainer
+from scene_fakes import write_iiw, write_saw
 from torch import Tensor
 from torch.nn import functional as F
 
+from datamodules import IIW, SAW
 from lightning_modules.cgintrinsics.convert import convert
 from lightning_modules.cgintrinsics.module import CGIntrinsics
-from lightning_modules.cgintrinsics.sizes import crop_back, official_size, reflect_to_multiple
+from lightning_modules.cgintrinsics.sizes import official_size
 from zoo.cards import load_card
 from zoo.contract import check
 from zoo.errors import UserError
 from zoo.export import export_model
 from zoo.imaging import linear_to_srgb, srgb_to_linear
+from zoo.metrics import WHDR, SAWAveragePrecision
 
 REAL = {"real_reflectance_smoothness", "real_shading_smoothness", "real_reconstruction"}
 RENDERED = {"reflectance", "shading", "reconstruction", "shading_smoothness", "ordinal"}
@@ -67,18 +70,6 @@ def test_any_size_comes_out_as_it_went_in(size: tuple[int, int], resize: str) ->
     check(prediction, ["albedo", "shading", "reconstruction"])
     assert prediction["albedo"].shape == (2, 3, *size)
     assert prediction["shading"].shape == prediction["log_shading"].shape == (2, 1, *size)
-
-
-def test_small_pads_are_those_of_pytorch_and_large_ones_reflect_again() -> None:
-    image = torch.rand(1, 2, 5, 7)
-    torch.testing.assert_close(reflect_to_multiple(image, 8), F.pad(image, (1, 0, 2, 1), mode="reflect"))
-    line = torch.arange(3.0).reshape(1, 1, 1, 3).expand(1, 1, 3, 3)
-    assert reflect_to_multiple(line, 8)[0, 0, 0].tolist() == [1, 2, 1, 0, 1, 2, 1, 0]
-    for size in ((5, 7), (16, 8), (3, 129)):
-        image = torch.rand(1, 2, *size)
-        padded = reflect_to_multiple(image, 8)
-        assert padded.shape[-2] % 8 == padded.shape[-1] % 8 == 0
-        assert torch.equal(crop_back(padded, *size), image)
 
 
 @pytest.mark.parametrize(
@@ -254,3 +245,43 @@ def test_the_authors_weights_run_in_the_module(shared: Path) -> None:
         prediction = model.eval()(golden.input((1, 3, 128, 256)))
     golden.assert_close("log_reflectance", prediction["log_reflectance"])
     golden.assert_close("log_shading", prediction["log_shading"])
+
+
+def figures(model: CGIntrinsics, data: LightningDataModule) -> dict[str, float]:
+    options = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+    return dict(Trainer(**options).test(model, data, verbose=False)[0])  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore:The 'test_dataloader' does not have many workers")
+def test_saw_is_measured_at_the_size_of_its_labels(tmp_path: Path) -> None:
+    data, model = SAW(str(write_saw(tmp_path)), height=128, width=128, batch_size=2, num_workers=0), small()
+    loud = model.network.shading.get_submodule("out.4")
+    loud.weight.data *= 50  # light without training hardly changes, and would be smooth everywhere
+    found = figures(model, data)
+    batch = next(iter(data.test_dataloader()))
+    with torch.no_grad():
+        shading = model(batch["image"])["shading"]
+    for name, challenge in (("saw_ap", False), ("saw_ap_challenge", True)):
+        native, network = SAWAveragePrecision(challenge=challenge), SAWAveragePrecision(challenge=challenge)
+        for i in range(2):
+            native.update(shading[i : i + 1], batch["native_shading_labels"][i][None], batch["native_image"][i][None])
+        network.update(shading, batch["shading_labels"], batch["image"])
+        assert found[f"test/{name}"] == pytest.approx(native.compute().item(), abs=1e-3)
+        assert found[f"test/{name}"] != pytest.approx(network.compute().item(), abs=0.1)
+    assert math.isnan(found["test/whdr_linear_10"])
+    assert math.isfinite(found["test/loss"])
+
+
+@pytest.mark.filterwarnings("ignore:The 'test_dataloader' does not have many workers")
+def test_iiw_is_measured_at_the_size_of_its_photos(tmp_path: Path) -> None:
+    folder = write_iiw(tmp_path, {str(i): (20, 30) for i in range(10, 20)})
+    data = IIW(str(folder), height=128, width=128, batch_size=2, num_workers=0, pictures=0, val_share=0.3)
+    model = small()
+    found = figures(model, data)
+    metric = WHDR()
+    for batch in data.test_dataloader():
+        with torch.no_grad():
+            albedo = model(batch["image"])["albedo"]
+        metric.update(F.interpolate(albedo, (20, 30), mode="bilinear"), batch["judgements"])
+    assert found["test/whdr_linear_10"] == pytest.approx(metric.compute().item(), abs=1e-6)
+    assert math.isnan(found["test/saw_ap"])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lightning_modules.intrinseg.convert import convert
 from lightning_modules.intrinseg.module import IntrinSeg
-from lightning_modules.intrinseg.prepare import normalise, pad_to_multiple
+from lightning_modules.intrinseg.prepare import normalise
 from zoo.contract import IGNORE, check
 from zoo.errors import UserError
 from zoo.imaging import linear_to_srgb, srgb_to_linear
@@ -76,17 +76,6 @@ def test_each_picture_has_its_own_maximum_and_black_stays_black() -> None:
     image = torch.stack([torch.full((3, 2, 2), 0.25), torch.zeros(3, 2, 2)])
     assert normalise(image, "max").flatten(1).amax(1).tolist() == [1, 0]
     assert torch.isfinite(small()(image)["albedo"]).all()
-
-
-def test_padding_mirrors_to_and_fro() -> None:
-    row = torch.tensor([0.0, 1, 2]).reshape(1, 1, 1, 3)
-    padded = pad_to_multiple(row, 8)
-    assert padded.shape == (1, 1, 8, 8)
-    assert padded[0, 0, 5].tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
-    assert pad_to_multiple(padded, 8).equal(padded)
-    large = torch.rand(1, 3, 20, 30)
-    expected = torch.nn.functional.pad(large, (0, 2, 0, 12), mode="reflect")
-    assert torch.equal(pad_to_multiple(large, 32), expected)
 
 
 @pytest.mark.parametrize("size", [(64, 96), (61, 75), (7, 200), (1, 1)])

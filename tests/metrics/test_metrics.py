@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -169,3 +170,37 @@ def test_light_error_knows_directions_and_strength() -> None:
     assert shading.compute() == pytest.approx(20, abs=1e-3)
     with pytest.raises(ValueError, match="what must be"):
         LightError("colour")  # type: ignore[arg-type]
+
+
+class Noted(Metric):
+    """Remembers what it was updated with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[Any, ...]] = []
+
+    def update(self, *arguments: Any) -> None:
+        self.seen.append(arguments)
+
+    def compute(self) -> torch.Tensor:
+        return torch.tensor(1.0)
+
+
+def test_of_several_keys_the_first_that_a_batch_has_counts() -> None:
+    inner = Noted()
+    metric = Keyed(inner, "shading", target=("native", "labels"), mask=("native_image", "image"), optional=True)
+    native = [torch.zeros(2, 3, dtype=torch.int64), torch.ones(4, 5, dtype=torch.int64)]
+    labels, image = torch.zeros(2, 2, 2), torch.ones(2, 3, 2, 2).half()
+    prediction = {"shading": torch.ones(2, 1, 2, 2)}
+    metric.update(prediction, {"image": image})
+    assert not inner.seen
+    assert metric.compute().isnan()
+    metric.update(prediction, {"labels": labels, "native": native, "image": image})
+    metric.update(prediction, {"labels": labels})
+    (_, first, picture), (_, second) = inner.seen
+    assert [each.tolist() for each in first] == [each.tolist() for each in native]
+    assert all(each.dtype == torch.int64 for each in first)
+    assert picture.dtype == torch.float32
+    assert second is labels
+    with pytest.raises(KeyError, match="labels"):
+        Keyed(Noted(), "shading", target=("native", "labels")).update(prediction, {"image": image})

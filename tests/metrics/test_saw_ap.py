@@ -141,3 +141,16 @@ def test_small_predictions_are_resized_and_colours_are_averaged() -> None:
     assert precision_area(shading.expand(-1, 3, -1, -1), labels) == pytest.approx(precision_area(shading, labels))
     with pytest.raises(ValueError, match="space"):
         precision_area(shading, labels, space="srgb")
+
+
+@pytest.mark.parametrize("challenge", [False, True])
+def test_labels_of_several_sizes_are_a_list(challenge: bool) -> None:
+    """Each prediction is resized to its own labels, as one by one."""
+    shading, labels, image = random_case(7)
+    small, large = ([value[:1, ..., :10, :12] for value in (labels, image)], [labels[1:], image[1:]])
+    alone, together = (SAWAveragePrecision(challenge=challenge) for _ in range(2))
+    for i, (own, picture) in enumerate((small, large)):
+        alone.update(shading[i : i + 1], own, picture)
+    together.update(shading, [small[0][0], large[0][0]], [small[1][0], large[1][0]])
+    assert torch.equal(alone.counts, together.counts)
+    assert alone.counts.any()

@@ -15,13 +15,14 @@ from zoo.imaging import linear_to_srgb
 
 @pytest.mark.parametrize("shading_channels", [1, 3])
 @pytest.mark.parametrize("shared_trunk", [True, False])
-def test_one_picture_of_any_size(shading_channels: int, shared_trunk: bool) -> None:
+@pytest.mark.parametrize("size", [(70, 101), (30, 7)])
+def test_one_picture_of_any_size(shading_channels: int, shared_trunk: bool, size: tuple[int, int]) -> None:
     module = SiameseIntrinsic(width=2, shading_channels=shading_channels, shared_trunk=shared_trunk).eval()
-    image = torch.rand(2, 3, 70, 101)
+    image = torch.rand(2, 3, *size)
     with torch.no_grad():
         found = module(image)
     check({"image": image, **found}, ["image", "albedo", "shading", "assignment", "reconstruction"])
-    assert found["shading"].shape == (2, shading_channels, 70, 101)
+    assert found["shading"].shape == (2, shading_channels, *size)
     torch.testing.assert_close(found["reconstruction"], linear_to_srgb(found["albedo"] * found["shading"]).clamp(0, 1))
 
 

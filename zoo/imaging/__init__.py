@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zoo.imaging.borders import crop_middle, mirror_to_multiple
 from zoo.imaging.colour import linear_to_srgb, srgb_to_linear
 from zoo.imaging.display import BACKGROUND, display
 from zoo.imaging.files import IMAGE_SUFFIXES, find_images, read_image, write_image
@@ -12,10 +13,12 @@ __all__ = [
     "BACKGROUND",
     "IMAGE_SUFFIXES",
     "contact_sheet",
+    "crop_middle",
     "display",
     "draw_judgements",
     "find_images",
     "linear_to_srgb",
+    "mirror_to_multiple",
     "panel",
     "read_image",
     "srgb_to_linear",

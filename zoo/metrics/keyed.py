@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,8 +20,9 @@ class Keyed(WrapperMetric):
         metric: Any metric whose ``update`` takes ``(preds, target)``, or ``(preds, target, mask)`` when there is a
             mask.
         prediction: The key in the prediction.
-        target: The key in the batch; the prediction's by default.
-        mask: The key of the mask in the batch, or None where every pixel counts.
+        target: The key in the batch; the prediction's by default. Of several, the first that a batch has counts.
+        mask: The key of the mask in the batch, or None where every pixel counts; of several likewise. Any third
+            argument of the metric's ``update`` can stand in its place.
         optional: Pass over batches that lack the target, so that the result is NaN where all do; and do without a mask
             where a batch has none.
     """
@@ -31,24 +32,27 @@ class Keyed(WrapperMetric):
         metric: Metric,
         prediction: str,
         *,
-        target: str | None = None,
-        mask: str | None = "mask",
+        target: str | Sequence[str] | None = None,
+        mask: str | Sequence[str] | None = "mask",
         optional: bool = False,
     ) -> None:
         super().__init__()
         self.metric = metric
-        self.prediction, self.target, self.mask = prediction, target or prediction, mask
-        self.optional = optional
+        self.prediction, self.optional = prediction, optional
+        self.targets, self.masks = _names(target or prediction), _names(mask or ())
 
-    def _arguments(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> list[Tensor]:
-        arguments = [prediction[self.prediction].detach(), batch[self.target]]
-        if self.mask is not None and (self.mask in batch or not self.optional):
-            arguments.append(batch[self.mask])
-        return [value.float() if value.is_floating_point() else value for value in arguments]
+    def _arguments(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Any]) -> list[Any]:
+        arguments = [prediction[self.prediction].detach(), batch[_first(self.targets, batch)]]
+        if self.masks and not (self.optional and not any(name in batch for name in self.masks)):
+            arguments.append(batch[_first(self.masks, batch)])
+        return [_precise(value) for value in arguments]
+
+    def _passes_over(self, batch: Mapping[str, Any]) -> bool:
+        return self.optional and not any(name in batch for name in self.targets)
 
     def update(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> None:
         """Take in one batch."""
-        if self.optional and self.target not in batch:
+        if self._passes_over(batch):
             return
         arguments = self._arguments(prediction, batch)
         with torch.autocast(arguments[0].device.type, enabled=False):
@@ -56,7 +60,7 @@ class Keyed(WrapperMetric):
 
     def forward(self, prediction: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Any:
         """Take in one batch and give its value alone."""
-        if self.optional and self.target not in batch:
+        if self._passes_over(batch):
             return torch.tensor(torch.nan)
         arguments = self._arguments(prediction, batch)
         with torch.autocast(arguments[0].device.type, enabled=False):
@@ -72,3 +76,19 @@ class Keyed(WrapperMetric):
         """Forget all batches."""
         self.metric.reset()
         super().reset()
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _first(names: Sequence[str], batch: Mapping[str, Any]) -> str:
+    """The first of the names that a batch has; the last one where it has none, so that a KeyError names it."""
+    return next((name for name in names if name in batch), names[-1])
+
+
+def _precise(value: Any) -> Any:
+    """A tensor, or a list of tensors that differ in size, in full precision; whole numbers as they are."""
+    if isinstance(value, Tensor):
+        return value.float() if value.is_floating_point() else value
+    return [_precise(each) for each in value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -53,7 +54,8 @@ class SAWAveragePrecision(Metric):
 
     Shapes:
         preds (B,1|3,h,w), linear shading. labels (B,H,W) int64: 0 edge of depth or normal, 1 of a shadow, 2 smooth,
-        above 99 none. image (B,3,H,W) sRGB, for the challenge only.
+        above 99 none. image (B,3,H,W) sRGB, for the challenge only, and passed over otherwise. Labels, and pictures of
+        their sizes, may also be lists of B tensors that differ in height and width, as SAW's own are.
 
     Source: Kovacs, Bell, Snavely, Bala, Shading Annotations in the Wild, CVPR 2017, evaluated as by Li and Snavely,
     ECCV 2018. It runs on the CPU.
@@ -78,7 +80,9 @@ class SAWAveragePrecision(Metric):
         self.challenge, self.space = challenge, space
         self.add_state("counts", torch.zeros(2 * _HALF, 3, 2, dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, preds: Tensor, labels: Tensor, image: Tensor | None = None) -> None:
+    def update(
+        self, preds: Tensor, labels: Tensor | Sequence[Tensor], image: Tensor | Sequence[Tensor] | None = None
+    ) -> None:
         """Take in one batch.
 
         Raises:
@@ -87,15 +91,14 @@ class SAWAveragePrecision(Metric):
         if self.challenge and image is None:
             raise ValueError("the challenge weighs pixels by the picture's gradient: update needs the image.")
         encoded = preds.clamp_min(0) ** (1 / 2.2 if self.space == "gamma" else 1)
-        grey = encoded.mean(1, keepdim=True)
-        if grey.shape[-2:] != labels.shape[-2:]:
-            grey = F.interpolate(grey, labels.shape[-2:], mode="bilinear", align_corners=False)
-        for i in range(len(labels)):
-            weight = None
+        for i, shading in enumerate(encoded.mean(1)):
             true = labels[i].cpu().numpy()
+            if shading.shape != true.shape:
+                shading = F.interpolate(shading[None, None], true.shape, mode="bilinear", align_corners=False)[0, 0]
+            weight = None
             if self.challenge and image is not None:
                 weight = _region_means(_gradient(_numbers(image[i].mean(0))), true == _SMOOTH)
-            counts = _counts(_numbers(grey[i, 0]), true, weight)
+            counts = _counts(_numbers(shading), true, weight)
             self.counts += torch.from_numpy(counts).to(self.counts.device)
 
     def compute(self) -> Tensor:
