@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 
 import torch
@@ -43,6 +44,9 @@ def print_metrics(
 ) -> None:
     """A table of metrics, those of each baseline beside them.
 
+    Where only some metrics have a figure, those of which nothing is known, because the data does not tell it, are named
+    below the table.
+
     Args:
         title: What was measured, above the table.
         ours: The model's figures.
@@ -55,12 +59,20 @@ def print_metrics(
     for name in baselines:
         table.add_column(name, justify="right")
     table.add_column("better is", style="dim")
-    for key, value in ours.items():
-        if key == "loss" or key.startswith("loss_"):
-            continue
+    shown = [key for key in ours if key != "loss" and not key.startswith("loss_")]
+    known = [key for key in shown if not all(map(math.isnan, _row(key, ours, baselines)))]
+    for key in known or shown:
         theirs = [f"{each[key]:.4g}" if key in each else "-" for each in baselines.values()]
-        table.add_row(key, f"{value:.4g}", *theirs, {True: "higher", False: "lower"}.get(better.get(key), ""))  # type: ignore[arg-type]
+        better_is = {True: "higher", False: "lower"}.get(better.get(key), "")  # type: ignore[arg-type]
+        table.add_row(key, f"{ours[key]:.4g}", *theirs, better_is)
+    if 0 < len(known) < len(shown):
+        table.caption = f"not in this data: {', '.join(key for key in shown if key not in known)}"
+        table.caption_justify = "left"
     Console().print(table)
+
+
+def _row(key: str, ours: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]]) -> list[float]:
+    return [ours[key], *(each[key] for each in baselines.values() if key in each)]
 
 
 def directions(model: LightningModule) -> dict[str, bool]:
@@ -72,9 +84,13 @@ def directions(model: LightningModule) -> dict[str, bool]:
 
 
 def write_metrics(run: Run, ours: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]]) -> None:
-    """Keep the table as ``test.json`` in the run's folder."""
-    content = {"model": dict(ours), "baselines": {name: dict(each) for name, each in baselines.items()}}
+    """Keep the table as ``test.json`` in the run's folder; what is not finite, which JSON does not know, is null."""
+    content = {"model": _finite(ours), "baselines": {name: _finite(each) for name, each in baselines.items()}}
     (run.folder / "test.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
+    return {key: value if math.isfinite(value) else None for key, value in figures.items()}
 
 
 def print_places(places: Mapping[str, object]) -> None:
