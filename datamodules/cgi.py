@@ -14,10 +14,10 @@ from torch import Tensor
 from datamodules.about import missing
 from datamodules.base import ZooDataModule
 from datamodules.crops import hash_share
-from datamodules.divided_shading import GAMMA, divided_shading, eroded, jitter_box
+from datamodules.divided_shading import GAMMA, divided_shading, eroded
 from datamodules.mat_files import read_mat
 from datamodules.name_lists import read_pickled_names, read_text_names
-from datamodules.samples import SampleDataset, crop, resize
+from datamodules.samples import SampleDataset, crop, jitter_box, resize
 from datamodules.sampling.draws import Draws
 from datamodules.stored_values import read_values, refuse_other_sizes
 from zoo.errors import UserError

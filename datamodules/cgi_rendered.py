@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.about import missing
-from datamodules.divided_shading import GAMMA, divided_shading, eroded, jitter_box
+from datamodules.divided_shading import GAMMA, divided_shading, eroded
 from datamodules.name_lists import read_pickled_names
-from datamodules.samples import crop, resize
+from datamodules.samples import crop, jitter_box, resize
 from datamodules.sampling.draws import Draws
-from datamodules.size_groups import GroupedDataModule, GroupedSamples, Shapes, by_ratio, picture_size
+from datamodules.size_groups import GroupedDataModule, GroupedSamples, picture_size
 from datamodules.stored_values import read_values, refuse_other_sizes
 from zoo.errors import UserError
+from zoo.imaging import Shapes, by_ratio
 
 __all__ = ["CGIRendered"]
 
@@ -52,10 +53,8 @@ class CGIRendered(GroupedDataModule):
         width: int = 0,
         flip: bool = True,
     ) -> None:
-        super().__init__(batch_size, num_workers, seed)
-        if (height > 0) != (width > 0) or min(height, width) < 0:
-            raise UserError(f"height is {height} and width {width}; give both, or 0 for both.")
-        self.folder, self.size, self.flip = Path(folder).expanduser(), ((height, width) if height else None), flip
+        super().__init__(batch_size, num_workers, seed, height, width)
+        self.folder, self.flip = Path(folder).expanduser(), flip
 
     def prepare_data(self) -> None:
         """Look that the data is there."""

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.sampling.draws import Draws
 from zoo.imaging import linear_to_srgb
 
-__all__ = ["GAMMA", "divided_shading", "eroded", "jitter_box"]
+__all__ = ["GAMMA", "divided_shading", "eroded"]
 
 GAMMA = 2.2
 """The exponent with which CGIntrinsics' pictures are encoded."""
-
-
-def jitter_box(draws: Draws, shape: Sequence[int], margin: int) -> tuple[int, int, int, int]:
-    """Top, left, height and width of a crop that is smaller by ``margin``, anywhere in a picture of this shape."""
-    margin = margin if min(shape) > margin else 0
-    top, left = (draws.uniform("crop", 2)[0] * margin).astype(int).tolist()
-    return top, left, shape[0] - margin, shape[1] - margin
 
 
 def eroded(mask: Tensor, side: int) -> Tensor:

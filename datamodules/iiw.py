@@ -16,9 +16,9 @@ from datamodules.about import missing
 from datamodules.crops import hash_share
 from datamodules.samples import resize
 from datamodules.sampling.draws import Draws
-from datamodules.size_groups import GroupedDataModule, GroupedSamples, Size, by_orientation, picture_size
+from datamodules.size_groups import GroupedDataModule, GroupedSamples, by_orientation, picture_size
 from zoo.errors import UserError
-from zoo.imaging import read_image
+from zoo.imaging import Size, read_image
 
 __all__ = ["IIW", "dense_judgements", "judgements"]
 
@@ -64,11 +64,9 @@ class IIW(GroupedDataModule):
         pictures: int = _PICTURES,
         flip: bool = True,
     ) -> None:
-        super().__init__(batch_size, num_workers, seed)
-        if (height > 0) != (width > 0) or min(height, width) < 0:
-            raise UserError(f"height is {height} and width {width}; give both, or 0 for both.")
+        super().__init__(batch_size, num_workers, seed, height, width)
         self.folder, self.pairs, self.val_share, self.pictures = Path(folder).expanduser(), pairs, val_share, pictures
-        self.size, self.flip = ((height, width) if height else None), flip
+        self.flip = flip
 
     def prepare_data(self) -> None:
         """Look that the data is there."""

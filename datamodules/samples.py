@@ -15,7 +15,7 @@ from datamodules.base import BatchDataset
 from datamodules.loader import epoch_and_sample
 from datamodules.sampling.draws import Draws
 
-__all__ = ["SampleDataset", "collate", "crop", "resize"]
+__all__ = ["SampleDataset", "collate", "crop", "jitter_box", "resize"]
 
 
 class SampleDataset(BatchDataset):
@@ -79,3 +79,10 @@ def resize(values: Tensor, height: int, width: int, mode: str = "bilinear") -> T
 def crop(values: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
     """A part of (..., H, W)."""
     return values[..., top : top + height, left : left + width]
+
+
+def jitter_box(draws: Draws, shape: Sequence[int], margin: int) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a crop that is smaller by ``margin``, anywhere in a picture of this shape."""
+    margin = margin if min(shape) > margin else 0
+    top, left = (draws.uniform("crop", 2)[0] * margin).astype(int).tolist()
+    return top, left, shape[0] - margin, shape[1] - margin

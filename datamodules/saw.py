@@ -12,13 +12,13 @@ from torch import Tensor
 
 from datamodules.about import missing
 from datamodules.name_lists import read_npy_names
-from datamodules.samples import crop, resize
+from datamodules.samples import crop, jitter_box, resize
 from datamodules.sampling.draws import Draws
-from datamodules.size_groups import GroupedDataModule, GroupedSamples, Size, by_ratio, picture_size
+from datamodules.size_groups import GroupedDataModule, GroupedSamples, picture_size
 from datamodules.stored_values import refuse_other_sizes
 from zoo.contract import IGNORE
 from zoo.errors import UserError
-from zoo.imaging import read_image
+from zoo.imaging import Size, by_ratio, read_image
 
 __all__ = ["SAW", "shading_labels"]
 
@@ -60,11 +60,8 @@ class SAW(GroupedDataModule):
         labels: str = _LABELS,
         flip: bool = True,
     ) -> None:
-        super().__init__(batch_size, num_workers, seed)
-        if (height > 0) != (width > 0) or min(height, width) < 0:
-            raise UserError(f"height is {height} and width {width}; give both, or 0 for both.")
+        super().__init__(batch_size, num_workers, seed, height, width)
         self.folder, self.labels, self.flip = Path(folder).expanduser(), labels, flip
-        self.size = (height, width) if height else None
 
     def prepare_data(self) -> None:
         """Look that the data is there."""
@@ -107,14 +104,10 @@ class _Photos(GroupedSamples):
         image, labels = read_image(picture), shading_labels(annotation)
         height, width = image.shape[1:]
         refuse_other_sizes({picture: (height, width), annotation: labels.shape})
-        shown, marked = image, labels
-        if self.flip and min(height, width) > _JITTER:
-            top, left = (draws.uniform("crop", 2)[0] * _JITTER).astype(int).tolist()
-            shown = crop(image, top, left, height - _JITTER, width - _JITTER)
-            marked = crop(labels, top, left, height - _JITTER, width - _JITTER)
+        box = jitter_box(draws, (height, width), _JITTER if self.flip else 0)
         row = {
-            "image": resize(shown, *size),
-            "shading_labels": resize(marked, *size, mode="nearest"),
+            "image": resize(crop(image, *box), *size),
+            "shading_labels": resize(crop(labels, *box), *size, mode="nearest"),
             "mask": torch.ones(1, *size),
             "original_size": torch.tensor([height, width]),
             "name": name,

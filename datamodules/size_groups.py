@@ -13,21 +13,15 @@ from datamodules.base import ZooDataModule
 from datamodules.loader import EpochSampler, TrainLoader, as_is
 from datamodules.samples import SampleDataset
 from zoo.errors import UserError
+from zoo.imaging import Size
 
 __all__ = [
-    "SAW_SHAPES",
     "GroupSampler",
     "GroupedDataModule",
     "GroupedSamples",
     "by_orientation",
-    "by_ratio",
     "picture_size",
 ]
-
-Size = tuple[int, int]
-"""Height and width in pixels."""
-
-Shapes = tuple[tuple[float, Size], ...]
 
 
 def by_orientation(height: int, width: int) -> Size:
@@ -38,29 +32,6 @@ def by_orientation(height: int, width: int) -> Size:
         ((256, 384), (384, 256), (384, 384))
     """
     return (256, 384) if height < width else (384, 256) if height > width else (384, 384)
-
-
-SAW_SHAPES: Shapes = ((1.73, (512, 256)), (1.41, (384, 256)), (1.15, (512, 384)), (0.0, (384, 384)))
-"""The sizes that CGIntrinsics feeds SAW's photos in."""
-
-
-def by_ratio(height: int, width: int, shapes: Shapes = SAW_SHAPES) -> Size:
-    """The network size of a photo, by its longer over its shorter side.
-
-    Args:
-        height: Of the photo.
-        width: Of the photo.
-        shapes: From which ratio on which size holds, for upright photos; in falling order, the last from 0.
-
-    Source: the released code of CGIntrinsics (Li and Snavely, ECCV 2018).
-
-    Example:
-        >>> by_ratio(341, 512), by_ratio(384, 512), by_ratio(512, 256), by_ratio(480, 512)
-        ((256, 384), (384, 512), (512, 256), (384, 384))
-    """
-    longer, shorter = max(height, width), min(height, width)
-    size = next(size for ratio, size in shapes if longer / shorter > ratio)
-    return size if height > width else (size[1], size[0])
 
 
 def picture_size(path: Any) -> Size:
@@ -167,7 +138,26 @@ class GroupSampler(EpochSampler):
 
 
 class GroupedDataModule(ZooDataModule):
-    """A data module whose data sets are ``GroupedSamples``."""
+    """A data module whose data sets are ``GroupedSamples``.
+
+    Args:
+        batch_size: Samples in a batch, on each device.
+        num_workers: Processes that load; 0 loads in the main one.
+        seed: Of order and augmentation.
+        height: With ``width``, one size for all pictures; 0 for sizes by their shape.
+        width: See ``height``.
+
+    Raises:
+        UserError: Only one of both is given, or a negative one.
+    """
+
+    def __init__(
+        self, batch_size: int = 16, num_workers: int = 0, seed: int = 0, height: int = 0, width: int = 0
+    ) -> None:
+        super().__init__(batch_size, num_workers, seed)
+        if (height > 0) != (width > 0) or min(height, width) < 0:
+            raise UserError(f"height is {height} and width {width}; give both, or 0 for both.")
+        self.size: Size | None = (height, width) if height else None
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled anew in each epoch, sizes mixed; goes on in the middle of an epoch after a restart."""

@@ -13,11 +13,10 @@ from torchmetrics import MetricCollection
 
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.cgintrinsics.network import MULTIPLE, CGIntrinsicsNetwork
-from lightning_modules.cgintrinsics.sizes import official_size
 from lightning_modules.scene_baselines import scene_baselines
 from lightning_modules.scene_metrics import judged_albedo_metrics, labelled_shading_metrics, layer_metrics
 from zoo.errors import UserError
-from zoo.imaging import crop_middle, display, linear_to_srgb, mirror_to_multiple, srgb_to_linear
+from zoo.imaging import by_ratio, crop_middle, display, linear_to_srgb, mirror_to_multiple, srgb_to_linear
 from zoo.losses import (
     ScalePer,
     chromaticity,
@@ -143,7 +142,7 @@ class CGIntrinsics(ZooModule):
         """
         height, width = image.shape[-2:]
         if self.resize == "official":
-            small = F.interpolate(image, official_size(height, width), mode="bilinear", align_corners=False)
+            small = F.interpolate(image, by_ratio(height, width), mode="bilinear", align_corners=False)
             logs = [_resized(each.float(), height, width) for each in self.network(small)]
         else:
             padded = self.network(mirror_to_multiple(image, MULTIPLE, middle=True))

@@ -16,12 +16,11 @@ from torch.nn import functional as F
 from datamodules import IIW, SAW
 from lightning_modules.cgintrinsics.convert import convert
 from lightning_modules.cgintrinsics.module import CGIntrinsics
-from lightning_modules.cgintrinsics.sizes import official_size
 from zoo.cards import load_card
 from zoo.contract import check
 from zoo.errors import UserError
 from zoo.export import export_model
-from zoo.imaging import linear_to_srgb, srgb_to_linear
+from zoo.imaging import by_ratio, linear_to_srgb, srgb_to_linear
 from zoo.metrics import WHDR, SAWAveragePrecision
 
 REAL = {"real_reflectance_smoothness", "real_shading_smoothness", "real_reconstruction"}
@@ -86,7 +85,7 @@ def test_any_size_comes_out_as_it_went_in(size: tuple[int, int], resize: str) ->
     ],
 )
 def test_official_sizes(size: tuple[int, int], official: tuple[int, int]) -> None:
-    assert official_size(*size) == official
+    assert by_ratio(*size) == official
 
 
 def test_official_size_is_the_networks_own_where_it_fits() -> None:

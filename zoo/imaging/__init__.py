@@ -8,10 +8,15 @@ from zoo.imaging.display import BACKGROUND, display
 from zoo.imaging.files import IMAGE_SUFFIXES, find_images, read_image, write_image
 from zoo.imaging.judgements import draw_judgements
 from zoo.imaging.panel import contact_sheet, panel
+from zoo.imaging.sizes import SAW_SHAPES, Shapes, Size, by_ratio
 
 __all__ = [
     "BACKGROUND",
     "IMAGE_SUFFIXES",
+    "SAW_SHAPES",
+    "Shapes",
+    "Size",
+    "by_ratio",
     "contact_sheet",
     "crop_middle",
     "display",
