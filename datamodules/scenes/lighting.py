@@ -129,38 +129,28 @@ class Area:
 
     def unblocked(self, points: Tensor, normals: Tensor) -> Tensor:
         """See ``Source``; exact, also where the rectangle is partly below the horizon (Lambert 1760)."""
-        step = _AT_ONCE if points.device.type == "cpu" else max(len(points), 1)
-        parts = zip(points.split(step), normals.split(step), strict=True)
-        return torch.cat([self._unblocked(*part) for part in parts])
+        away = points.T.contiguous().unbind(0)
+        corners, n = self._corners(away), normals.T.contiguous().unbind(0)
+        facing = np.cross(self.light.half_u, self.light.half_v)
+        shines = sum(float(f) * (x - c) for f, x, c in zip(facing, away, self.light.centre, strict=True)) > 0
+        above = [_dot(corner, n) > 0 for corner in corners]
+        some, whole = above[0] | above[1] | above[2] | above[3], above[0] & above[1] & above[2] & above[3]
+        light = torch.zeros_like(away[0])
+        # few see a light only in part, which is more work, and many see nothing of it
+        for wanted, form in ((shines & whole, _polygon), (shines & some & ~whole, _cut_polygon)):
+            places = wanted.nonzero()[:, 0]
+            for which in places.split(_AT_ONCE if points.device.type == "cpu" else max(len(places), 1)):
+                p, n = (v.index_select(0, which).T.contiguous().unbind(0) for v in (points, normals))
+                light[which] = form(self._corners(p), n).abs_().mul_(1 / (2 * math.pi))
+        return light
 
-    def _unblocked(self, points: Tensor, normals: Tensor) -> Tensor:
+    def _corners(self, points: Sequence[Tensor]) -> list[list[Tensor]]:
+        """The four corners, seen from points."""
         light = self.light
-        n = normals.T.contiguous().unbind(0)
-        p = points.T.contiguous().unbind(0)
-        signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
-        corners = [
-            [c + a * u + b * v - x for c, u, v, x in zip(light.centre, light.half_u, light.half_v, p, strict=True)]
-            for a, b in signs
+        return [
+            [c + a * u + b * v - x for c, u, v, x in zip(light.centre, light.half_u, light.half_v, points, strict=True)]
+            for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))
         ]
-        heights = [_dot(c, n) for c in corners]
-        total = torch.zeros_like(p[0])
-        leaving = [torch.zeros_like(p[0]) for _ in range(3)]
-        entering = [torch.zeros_like(p[0]) for _ in range(3)]
-        for k in range(4):
-            a, b, ha, hb = corners[k], corners[(k + 1) % 4], heights[k], heights[(k + 1) % 4]
-            above_a, above_b = ha > 0, hb > 0
-            share = (ha / torch.where(ha == hb, 1.0, ha - hb)).clamp_(0, 1)
-            cut = [torch.lerp(i, j, share) for i, j in zip(a, b, strict=True)]
-            down, up = above_a & ~above_b, ~above_a & above_b
-            leaving = [torch.where(down, i, j) for i, j in zip(cut, leaving, strict=True)]
-            entering = [torch.where(up, i, j) for i, j in zip(cut, entering, strict=True)]
-            first = [torch.where(up, i, j) for i, j in zip(cut, a, strict=True)]
-            last = [torch.where(down, i, j) for i, j in zip(cut, b, strict=True)]
-            total += _edge(first, last, n) * (above_a | above_b)
-        total += _edge(leaving, entering, n)
-        facing = np.cross(light.half_u, light.half_v)
-        shines = sum(float(f) * (x - c) for f, x, c in zip(facing, p, light.centre, strict=True)) > 0
-        return total.abs_().mul_(1 / (2 * math.pi)) * shines
 
     def ends(self, points: Tensor, normals: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """See ``Source``."""
@@ -271,6 +261,31 @@ def _above_horizon(cosine: Tensor, sine: Tensor | float) -> Tensor:
 
 def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _polygon(corners: Sequence[Sequence[Tensor]], normals: Sequence[Tensor]) -> Tensor:
+    """Irradiance, times 2 and signed by the order of the corners, of a rectangle above the horizon."""
+    return sum((_edge(corners[k - 1], corners[k], normals) for k in range(4)), torch.zeros_like(normals[0]))
+
+
+def _cut_polygon(corners: Sequence[Sequence[Tensor]], normals: Sequence[Tensor]) -> Tensor:
+    """Likewise of a rectangle of which the horizon cuts off a part."""
+    heights = [_dot(c, normals) for c in corners]
+    total = torch.zeros_like(normals[0])
+    leaving = [torch.zeros_like(total) for _ in range(3)]
+    entering = [torch.zeros_like(total) for _ in range(3)]
+    for k in range(4):
+        a, b, ha, hb = corners[k], corners[(k + 1) % 4], heights[k], heights[(k + 1) % 4]
+        above_a, above_b = ha > 0, hb > 0
+        share = (ha / torch.where(ha == hb, 1.0, ha - hb)).clamp_(0, 1)
+        cut = [torch.lerp(i, j, share) for i, j in zip(a, b, strict=True)]
+        down, up = above_a & ~above_b, ~above_a & above_b
+        leaving = [torch.where(down, i, j) for i, j in zip(cut, leaving, strict=True)]
+        entering = [torch.where(up, i, j) for i, j in zip(cut, entering, strict=True)]
+        first = [torch.where(up, i, j) for i, j in zip(cut, a, strict=True)]
+        last = [torch.where(down, i, j) for i, j in zip(cut, b, strict=True)]
+        total += _edge(first, last, normals) * (above_a | above_b)
+    return total.add_(_edge(leaving, entering, normals))
 
 
 def _edge(a: Sequence[Tensor], b: Sequence[Tensor], normals: Sequence[Tensor]) -> Tensor:

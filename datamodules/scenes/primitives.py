@@ -80,6 +80,9 @@ class Solids:
         self.holes = tensor([_holes(s, number) for number, s in enumerate(solids)])
         self.bumps = tensor([(s.bumps, s.bump_size) for s in solids])
         self.casts = tensor([s.casts for s in solids], torch.bool)
+        self._facts = torch.cat(
+            [self.to_unit.flatten(1), self.offset, self.turn.flatten(1), self.size, self.quadric], 1
+        ).T.contiguous()
         widest = np.array([max(1.0, s.top) if s.shape == "frustum" else 1.0 for s in solids])
         extent = sizes * np.stack([widest, np.ones_like(widest), widest], 1)
         self.arms = tensor(np.swapaxes(turns * extent[:, None], 1, 2))
@@ -142,25 +145,42 @@ class Solids:
             Which face (N,) 0 to 5: two for each own axis, or 6 for the mantle of what is round; the outward normal
             (N,3), world; the same in the solid's own axes (N,3).
         """
-        unit = (self.to_unit[ids] @ points[..., None])[..., 0] + self.offset[ids]
-        k, slant, _, low, high = self.quadric[ids].unbind(-1)
-        x, y, z = unit.unbind(-1)
-        own = torch.stack([x, k * y + 0.5 * slant, z], -1)
+        # one number of all points after the other, (N,) each: many small matrices would cost more
+        facts = self._facts.index_select(1, ids).unbind(0)
+        to_unit, shift, turn, size = facts[:9], facts[9:12], facts[12:21], facts[21:24]
+        k, slant, m, low, high = facts[24:]
+        x, y, z = (part + moved for part, moved in zip(_turned(to_unit, points.unbind(-1)), shift, strict=True))
         # which of the bounding planes or the mantle a point lies on: where it is closest to the outside
-        axis = unit.abs().argmax(-1)
-        flat = torch.nn.functional.one_hot(axis, 3) * unit.sign()
-        level = x * x + z * z + k * y * y + slant * y - self.quadric[ids][:, 2]
+        wide, tall, deep = x.abs(), y.abs(), z.abs()
+        on_x = (wide >= tall) & (wide >= deep)
+        on_y = ~on_x & (tall >= deep)
+        on_z = ~(on_x | on_y)
+        rounded = k * y
+        level = x * x + z * z + (rounded + slant) * y - m
         cap_high, cap_low = (y - high).abs(), (y - low).abs()
-        cap = torch.minimum(cap_high, cap_low) < torch.minimum(level.abs() * 0.5, torch.full_like(level, 1e-2))
-        up = torch.where(cap_high < cap_low, 1.0, -1.0)
-        zero = torch.zeros_like(up)
-        own = torch.where(cap[:, None], torch.stack([zero, up, zero], -1), own)
-        box = self.is_box[ids]
-        own = torch.where(box[:, None], flat.to(own), own)
-        own = torch.nn.functional.normalize(own / self.size[ids], dim=-1)
-        face = torch.where(box, axis * 2 + (unit.gather(1, axis[:, None])[:, 0] > 0).long(), 6)
-        face = torch.where(~box & cap, 2 + (up > 0).long(), face)
-        return face, (self.turn[ids] @ own[..., None])[..., 0], own
+        cap = torch.minimum(cap_high, cap_low) < (level.abs() * 0.5).clamp_max(1e-2)
+        top = cap_high < cap_low
+        box = self.is_box.index_select(0, ids)
+        mantle = ~(box | cap)
+        own_x = torch.where(box, x.sign() * on_x, x * mantle)
+        own_z = torch.where(box, z.sign() * on_z, z * mantle)
+        side = torch.where(box, y.sign() * on_y, top.to(y.dtype) * 2 - 1)
+        own_y = torch.where(mantle, rounded + 0.5 * slant, side)
+        own = torch.nn.functional.normalize(
+            torch.stack([v / s for v, s in zip((own_x, own_y, own_z), size, strict=True)]), dim=0
+        )
+        face = torch.where(on_x, x > 0, torch.where(on_y, 2 + (y > 0).int(), 4 + (z > 0).int()))
+        face = torch.where(box, face, torch.where(cap, 2 + top.int(), 6)).long()
+        return face, torch.stack(_turned(turn, own.unbind(0)), 1), own.T.contiguous()
+
+
+def _turned(matrix: Sequence[Tensor], vector: Sequence[Tensor]) -> list[Tensor]:
+    """Products of 3 x 3 matrices and vectors, each of their numbers (N,)."""
+    return [_row(matrix[i : i + 3], vector) for i in (0, 3, 6)]
+
+
+def _row(row: Sequence[Tensor], vector: Sequence[Tensor]) -> Tensor:
+    return (row[0] * vector[0]).addcmul_(row[1], vector[1]).addcmul_(row[2], vector[2])
 
 
 def meet(group: Group, which: Tensor, rays: Tensor, nearest: float, inside: bool) -> tuple[Tensor, Tensor]:
@@ -182,7 +202,7 @@ def meet(group: Group, which: Tensor, rays: Tensor, nearest: float, inside: bool
         inverse = (along + _TINY).reciprocal_()
         middle = (start * inverse).neg_()
         half = inverse.abs_()
-        low, high = middle - half, middle + half
+        low, high = middle - half, middle.add_(half)
         enter = torch.maximum(torch.maximum(low[:, 0], low[:, 1]), low[:, 2])
         leave = torch.minimum(torch.minimum(high[:, 0], high[:, 1]), high[:, 2])
     else:
@@ -203,18 +223,15 @@ def _through_quadric(quadric: Tensor, start: Tensor, along: Tensor) -> tuple[Ten
     k, slant, m, bottom, top = (q[:, None] for q in quadric.unbind(-1))
     ox, oy, oz = start.unbind(1)
     dx, dy, dz = along.unbind(1)
-    ky = k * dy
-    a = dx * dx + dz * dz + ky * dy
-    b = ox * dx + oz * dz + ky * oy + 0.5 * slant * dy
-    c = ox * ox + oz * oz + (k * oy + slant) * oy - m
-    a = torch.where(a.abs() < 1e-9, torch.full_like(a, 1e-9), a)
-    square = b * b - a * c
-    root = square.clamp_min(0).sqrt_()
-    inverse = a.reciprocal()
-    # the root without cancellation, then the other from their product
-    far = -(b + torch.where(b < 0, -root, root))
-    one = far * inverse
-    other = torch.where(far.abs() > 1e-12, c / far, one)
+    rise = torch.addcmul(0.5 * slant, k, oy)
+    a = (dx * dx).addcmul_(dz, dz).addcmul_(k * dy, dy)
+    b = (ox * dx).addcmul_(oz, dz).addcmul_(rise, dy)
+    c = (ox * ox).addcmul_(oz, oz).addcmul_(rise.add_(0.5 * slant), oy).sub_(m)
+    a = a.masked_fill_(a.abs() < 1e-9, 1e-9)
+    square = (b * b).addcmul_(a, c, value=-1)
+    # the root without cancellation, then the other from their product; never 0, so that no ray divides by it
+    far = square.clamp_min(0).sqrt_().add_(_TINY).copysign_(b).add_(b).neg_()
+    one, other = far / a, c / far
     low, high = torch.minimum(one, other), torch.maximum(one, other)
     # a ray steeper than the side of a cone runs outside of it between the roots: the half line of the cone that is
     # meant, towards its wide end, is the one inside
@@ -224,7 +241,7 @@ def _through_quadric(quadric: Tensor, start: Tensor, along: Tensor) -> tuple[Ten
     enter = torch.where(steep, torch.where(widens, high, -inf), low)
     leave = torch.where(steep, torch.where(widens, inf, low), high)
     enter = torch.where(square < 0, inf, enter)
-    inverse_y = (dy + _TINY).reciprocal()
+    inverse_y = (dy + _TINY).reciprocal_()
     near, far_ = (bottom - oy) * inverse_y, (top - oy) * inverse_y
     return (
         torch.maximum(enter, torch.minimum(near, far_)),

@@ -28,8 +28,8 @@ _AT_ONCE = 1 << 15
 _LARGE = 0.7
 """Metres of radius from which on a solid is asked first whether it throws its shadow on a whole tile."""
 
-_NONE = (1 << 63) - 1
-"""Later than any hit."""
+_IDS = (1 << 24) - 1
+"""The lowest bits of a float64, which are 0 when it comes from a float32: there the id of a solid has room."""
 
 
 def first_hit(
@@ -50,16 +50,15 @@ def first_hit(
     tiles, _, k = directions.shape
     # distance and solid in one number: positive floats have the order of their bits, so the least is the first hit
     rays = torch.cat([origins, directions], 2)
-    first = torch.full((tiles, k), _NONE, dtype=torch.int64, device=directions.device)
+    first = rays.new_full((tiles, k), math.inf, dtype=torch.float64).view(torch.int64)
     for group in groups:
         for rows, which in _chunks(reach(group), k):
             t, met = meet(group, which, rays[rows], nearest, inside=False)
-            number = (t.contiguous().view(torch.int32).long() << 32) | group.ids[which][:, None]
-            number = torch.where(met, number, _NONE)
+            number = torch.where(met, t, math.inf).double().view(torch.int64)
+            number.bitwise_or_(group.ids[which][:, None])
             first.scatter_reduce_(0, rows[:, None].expand_as(number), number, "amin")
-    distance = (first >> 32).to(torch.int32).view(torch.float32)
-    none = first == _NONE
-    return torch.where(none, math.inf, distance), torch.where(none, -1, first & 0xFFFFFFFF)
+    distance = (first & ~_IDS).view(torch.float64).float()
+    return distance, torch.where(distance == math.inf, -1, first & _IDS)
 
 
 def blocked(groups: Sequence[Group], reach: Reach, origins: Tensor, directions: Tensor) -> Tensor:
@@ -140,6 +139,8 @@ def towards(origins: Tensor, valid: Tensor, low: Tensor, high: Tensor) -> Reach:
     radius_a, radius_b = half_a.norm(dim=1), half_b.norm(dim=1)
     axis = centre_b - centre_a
     square = axis.square().sum(1).clamp_min(1e-12)
+    lows = torch.cat([centre_a, -half_a], 1), torch.cat([centre_b, -half_b], 1)
+    highs = torch.cat([centre_a, half_a], 1), torch.cat([centre_b, half_b], 1)
     along_a, square_a = (centre_a * axis).sum(1), centre_a.square().sum(1)
 
     def reach(group: Group) -> Pairs:
@@ -150,17 +151,15 @@ def towards(origins: Tensor, valid: Tensor, low: Tensor, high: Tensor) -> Reach:
         distance = to_centre - share * (2 * along - share * square[:, None])
         thick = radius_a[:, None] + share * (radius_b - radius_a)[:, None]
         near = some[:, None] & (distance < (group.radius[None] + 1.1 * thick + 2e-3).square())
-        rows, columns = near.nonzero(as_tuple=True)
-        # a plane along a side of the solid parts it from both ends
-        to_unit, shift = group.to_unit[columns], group.offset[columns, :, 0]
-        lowest, highest = torch.full_like(shift, math.inf), torch.full_like(shift, -math.inf)
-        for centre, half in ((centre_a, half_a), (centre_b, half_b)):
-            middle = (to_unit @ centre[rows][..., None])[..., 0] + shift
-            extent = (to_unit.abs() @ half[rows][..., None])[..., 0]
-            lowest, highest = torch.minimum(lowest, middle - extent), torch.maximum(highest, middle + extent)
-        wide = torch.ones_like(shift) if group.quadric is None else _widest(group.quadric)[columns]
-        keep = ((lowest < wide) & (highest > -wide)).all(1)
-        return rows[keep], columns[keep]
+        # a plane along a side of the solid parts it from both ends; along the three unit axes of all solids, (T,3P)
+        to_unit, shift = group.to_unit.transpose(0, 1).reshape(-1, 3).T, group.offset[..., 0].T.reshape(-1)
+        to_units = torch.cat([to_unit, to_unit.abs()])
+        lowest = torch.minimum(*(torch.addmm(shift, ends, to_units) for ends in lows))
+        highest = torch.maximum(*(torch.addmm(shift, ends, to_units) for ends in highs))
+        wide = 1.0 if group.quadric is None else _widest(group.quadric).T.reshape(-1)
+        meets = ((lowest < wide) & (highest > -wide)).view(len(lowest), 3, -1)
+        rows, columns = (near & meets[:, 0] & meets[:, 1] & meets[:, 2]).nonzero(as_tuple=True)
+        return rows, columns
 
     return reach
 
