@@ -13,10 +13,11 @@ from torchmetrics import MetricCollection
 
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.cgintrinsics.network import MULTIPLE, CGIntrinsicsNetwork
+from lightning_modules.panels import layers_beside_truth
 from lightning_modules.scene_baselines import scene_baselines
 from lightning_modules.scene_metrics import judged_albedo_metrics, labelled_shading_metrics, layer_metrics
 from zoo.errors import UserError
-from zoo.imaging import by_ratio, crop_middle, display, linear_to_srgb, mirror_to_multiple, srgb_to_linear
+from zoo.imaging import by_ratio, crop_middle, linear_to_srgb, mirror_to_multiple, srgb_to_linear
 from zoo.losses import (
     ScalePer,
     chromaticity,
@@ -232,14 +233,8 @@ class CGIntrinsics(ZooModule):
 
     def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """Input and layers, with the truth beside each where the batch has it."""
-        mask = batch.get("mask")
-        pictures = {"image": batch["image"]}
-        for key in ("albedo", "shading"):
-            pictures[key] = display(key, prediction[key])
-            if key in batch:
-                pictures[f"true {key}"] = display(key, batch[key], mask)
-        pictures["reconstruction"] = display("reconstruction", prediction["reconstruction"])
-        return pictures
+        keys = ("albedo", "shading", "reconstruction")
+        return {"image": batch["image"], **layers_beside_truth(keys, prediction, batch)}
 
     def configure_optimizers(self) -> Any:
         """Adam with the schedule of the base, or halved every few epochs."""

@@ -15,10 +15,11 @@ from lightning_modules.intrinseg.classes import KeyedClasses, known_labels
 from lightning_modules.intrinseg.losses import class_loss, layer_loss
 from lightning_modules.intrinseg.network import IntrinSegNetwork
 from lightning_modules.intrinseg.prepare import Normalisation, normalise
+from lightning_modules.panels import layers_beside_truth
 from lightning_modules.scene_baselines import scene_baselines
 from lightning_modules.scene_metrics import layer_metrics
 from zoo.errors import UserError
-from zoo.imaging import display, linear_to_srgb, mirror_to_multiple, srgb_to_linear
+from zoo.imaging import linear_to_srgb, mirror_to_multiple, srgb_to_linear
 from zoo.metrics import ClassAccuracy, MeanIoU, PixelAccuracy
 
 __all__ = ["IntrinSeg"]
@@ -173,16 +174,8 @@ class IntrinSeg(ZooModule):
 
     def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """Input, layers and classes, with the truth beside each where the batch has it."""
-        pictures = {"image": batch["image"]}
-        for key in ("albedo", "shading", "segmentation"):
-            if key in prediction:
-                mask = None if key == "segmentation" else batch.get("mask")  # sky has a class and no albedo
-                pictures[key] = display(key, prediction[key], mask)
-                if key in batch:
-                    pictures[f"true {key}"] = display(key, batch[key], mask)
-        if "reconstruction" in prediction:
-            pictures["reconstruction"] = display("reconstruction", prediction["reconstruction"], batch.get("mask"))
-        return pictures
+        keys = ("albedo", "shading", "segmentation", "reconstruction")
+        return {"image": batch["image"], **layers_beside_truth(keys, prediction, batch)}
 
     def configure_optimizers(self) -> Any:
         """Adam or Adadelta, with the module's learning rate, decay and schedule."""

@@ -12,6 +12,7 @@ from torchmetrics import MetricCollection
 from lightning_modules.base import Batch, Predictor, ZooModule
 from lightning_modules.jiep.energy import energy_terms
 from lightning_modules.jiep.retinex import Constants, Split, decompose
+from lightning_modules.panels import layers_beside_truth
 from lightning_modules.scene_baselines import scene_baselines
 from lightning_modules.scene_metrics import judged_albedo_metrics, labelled_shading_metrics, layer_metrics
 from zoo.cards import load_card
@@ -152,14 +153,9 @@ class JieP(ZooModule):
 
     def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """Input and layers, with the truth beside each where the batch has it."""
-        mask = batch.get("mask")
-        pictures = {"image": batch["image"], **self.views(prediction)}
-        for key in ("albedo", "shading"):
-            pictures[key] = display(key, prediction[key], mask)
-            if key in batch:
-                pictures[f"true {key}"] = display(key, batch[key], mask)
-        pictures["enhanced"] = display("enhanced", prediction["enhanced"])
-        return pictures
+        layers = layers_beside_truth(("albedo", "shading"), prediction, batch)
+        enhanced = display("enhanced", prediction["enhanced"])  # a picture of everything, whatever the mask
+        return {"image": batch["image"], **self.views(prediction), **layers, "enhanced": enhanced}
 
     def views(self, prediction: Batch) -> dict[str, Tensor]:
         """Illumination and reflectance in the picture's colours: each in place of its brightest channel, cut at 1."""

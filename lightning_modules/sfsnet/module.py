@@ -14,9 +14,10 @@ from torchmetrics import MetricCollection
 
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.baseline import mean_over_data
+from lightning_modules.panels import layers_beside_truth
 from lightning_modules.sfsnet.network import SfSNetNetwork, SkipNet
 from lightning_modules.sfsnet.widen import widen
-from zoo.imaging import display, linear_to_srgb, srgb_to_linear
+from zoo.imaging import linear_to_srgb, srgb_to_linear
 from zoo.metrics import Keyed, LightError, MaskedPSNR, MaskedSSIM, NormalError, NormalsWithin, ScaleInvariantMSE
 from zoo.render.normals import unit_normals
 from zoo.render.sh import ambient_light, directional_light, light_to_sfsnet, sfsnet_to_light, shade
@@ -169,14 +170,8 @@ class SfSNet(ZooModule):
 
     def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """Input and layers, with the truth beside each where the batch has it."""
-        mask = batch.get("mask")
-        pictures = {"image": batch["image"]}
-        for key in ("normal", "albedo", "shading"):
-            pictures[key] = display(key, prediction[key], mask)
-            if key in batch:
-                pictures[f"true {key}"] = display(key, batch[key], mask)
-        pictures["reconstruction"] = display("reconstruction", prediction["reconstruction"], mask)
-        return pictures
+        keys = ("normal", "albedo", "shading", "reconstruction")
+        return {"image": batch["image"], **layers_beside_truth(keys, prediction, batch)}
 
     def views(self, prediction: Batch) -> dict[str, Tensor]:
         """The face under one lamp from each side; left and right are those of the picture."""

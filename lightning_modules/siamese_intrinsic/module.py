@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torchmetrics import MetricCollection
 
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
+from lightning_modules.panels import layers_beside_truth
 from lightning_modules.scene_baselines import scene_baselines
 from lightning_modules.scene_metrics import judged_albedo_metrics, labelled_shading_metrics, layer_metrics
 from lightning_modules.siamese_intrinsic.losses import (
@@ -27,7 +28,7 @@ from lightning_modules.siamese_intrinsic.losses import (
 )
 from lightning_modules.siamese_intrinsic.network import MULTIPLE, SiameseNetwork
 from zoo.errors import UserError
-from zoo.imaging import display, linear_to_srgb, mirror_to_multiple, srgb_to_linear
+from zoo.imaging import linear_to_srgb, mirror_to_multiple, srgb_to_linear
 
 __all__ = ["SiameseIntrinsic"]
 
@@ -203,14 +204,7 @@ class SiameseIntrinsic(ZooModule):
 
     def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """Input and layers, with the truth beside each where the batch has it."""
-        mask = batch.get("mask")
-        pictures = {"image": batch["image"]}
-        for key in _LAYERS:
-            pictures[key] = display(key, prediction[key], mask)
-            if key in batch:
-                pictures[f"true {key}"] = display(key, batch[key], mask)
-        pictures["reconstruction"] = display("reconstruction", prediction["reconstruction"], mask)
-        return pictures
+        return {"image": batch["image"], **layers_beside_truth((*_LAYERS, "reconstruction"), prediction, batch)}
 
     def views(self, prediction: Batch) -> dict[str, Tensor]:
         """The picture's edges: orange where they are paint, blue where they are light."""

@@ -20,7 +20,7 @@ UPSTAIRS = (
     "zoo.hub",
     "zoo.training",
 )
-BLOCKS = ("render", "morphable", "faces", "imaging", "metrics")
+BLOCKS = ("render", "morphable", "faces", "imaging", "losses", "metrics", "nn")
 
 
 def imports(path: Path) -> Iterator[str]:
