@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torchmetrics import Metric
+from torchmetrics import Metric, MetricCollection
 
 from zoo.metrics import DSSIM, WHDR, Keyed, SAWAveragePrecision, ScaleInvariantLMSE, ScaleInvariantMSE
 
-__all__ = ["judged_albedo_metrics", "labelled_shading_metrics", "layer_metrics"]
+__all__ = ["layer_metrics", "scene_metrics"]
+
+
+def scene_metrics() -> MetricCollection:
+    """Errors of albedo and shading at their best scale, and how well both agree with people.
+
+    Each is NaN where no batch has what it is held against: ``albedo``, ``shading``, ``judgements``, ``shading_labels``.
+    """
+    return MetricCollection({**layer_metrics(), **_judged_albedo(), **_labelled_shading()}, compute_groups=False)
 
 
 def layer_metrics(layers: Sequence[str] = ("albedo", "shading"), *, optional: bool = True) -> dict[str, Metric]:
@@ -22,7 +30,7 @@ def layer_metrics(layers: Sequence[str] = ("albedo", "shading"), *, optional: bo
     return {f"{key}_{name}": Keyed(kinds[name](), key, optional=optional) for name in kinds for key in layers}
 
 
-def judged_albedo_metrics() -> dict[str, Metric]:
+def _judged_albedo() -> dict[str, Metric]:
     """WHDR of batches with ``judgements``, at the photo's own size where ``original_size`` tells it."""
     judged = [WHDR(0.10), WHDR(0.20), WHDR(0.10, "srgb")]
     return {
@@ -30,7 +38,7 @@ def judged_albedo_metrics() -> dict[str, Metric]:
     }
 
 
-def labelled_shading_metrics() -> dict[str, Metric]:
+def _labelled_shading() -> dict[str, Metric]:
     """SAW's average precision, plain and that of the challenge, of batches with ``shading_labels``.
 
     Labels at a photo's own size (``native_shading_labels``) come before those at the network's, as published figures

@@ -15,7 +15,7 @@ from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.cgintrinsics.network import MULTIPLE, CGIntrinsicsNetwork
 from lightning_modules.panels import layers_beside_truth
 from lightning_modules.scene_baselines import scene_baselines
-from lightning_modules.scene_metrics import judged_albedo_metrics, labelled_shading_metrics, layer_metrics
+from lightning_modules.scene_metrics import scene_metrics
 from zoo.errors import UserError
 from zoo.imaging import by_ratio, crop_middle, linear_to_srgb, mirror_to_multiple, srgb_to_linear
 from zoo.losses import (
@@ -223,9 +223,7 @@ class CGIntrinsics(ZooModule):
 
     def metrics(self) -> MetricCollection:
         """Errors of the layers up to a scale, and how well they agree with people, of what the data tells."""
-        return MetricCollection(
-            {**layer_metrics(), **judged_albedo_metrics(), **labelled_shading_metrics()}, compute_groups=False
-        )
+        return scene_metrics()
 
     def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:
         """All is light, or all is paint."""

@@ -14,7 +14,7 @@ from lightning_modules.jiep.energy import energy_terms
 from lightning_modules.jiep.retinex import Constants, Split, decompose
 from lightning_modules.panels import layers_beside_truth
 from lightning_modules.scene_baselines import scene_baselines
-from lightning_modules.scene_metrics import judged_albedo_metrics, labelled_shading_metrics, layer_metrics
+from lightning_modules.scene_metrics import scene_metrics
 from zoo.cards import load_card
 from zoo.errors import UserError
 from zoo.imaging import display, linear_to_srgb, srgb_to_linear
@@ -135,9 +135,7 @@ class JieP(ZooModule):
 
     def metrics(self) -> MetricCollection:
         """Errors of the layers up to a scale, and how well they agree with people, of what the data tells."""
-        return MetricCollection(
-            {**layer_metrics(), **judged_albedo_metrics(), **labelled_shading_metrics()}, compute_groups=False
-        )
+        return scene_metrics()
 
     def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:
         """All is light, or all is paint."""

@@ -14,7 +14,7 @@ from torchmetrics import MetricCollection
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.panels import layers_beside_truth
 from lightning_modules.scene_baselines import scene_baselines
-from lightning_modules.scene_metrics import judged_albedo_metrics, labelled_shading_metrics, layer_metrics
+from lightning_modules.scene_metrics import scene_metrics
 from lightning_modules.siamese_intrinsic.losses import (
     GradDomain,
     Layers,
@@ -194,9 +194,7 @@ class SiameseIntrinsic(ZooModule):
 
     def metrics(self) -> MetricCollection:
         """Errors of the layers up to a scale, and how well they agree with people, of what the data tells."""
-        return MetricCollection(
-            {**layer_metrics(), **judged_albedo_metrics(), **labelled_shading_metrics()}, compute_groups=False
-        )
+        return scene_metrics()
 
     def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:
         """All is light, or all is paint."""

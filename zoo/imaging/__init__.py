@@ -6,7 +6,7 @@ from zoo.imaging.borders import crop_middle, mirror_to_multiple
 from zoo.imaging.colour import linear_to_srgb, srgb_to_linear
 from zoo.imaging.display import BACKGROUND, display
 from zoo.imaging.files import IMAGE_SUFFIXES, find_images, read_image, write_image
-from zoo.imaging.judgements import draw_judgements
+from zoo.imaging.judgements import draw_judgements, values_at_points
 from zoo.imaging.panel import contact_sheet, panel
 from zoo.imaging.sizes import SAW_SHAPES, Shapes, Size, by_ratio
 
@@ -27,5 +27,6 @@ __all__ = [
     "panel",
     "read_image",
     "srgb_to_linear",
+    "values_at_points",
     "write_image",
 ]

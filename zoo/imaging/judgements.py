@@ -1,4 +1,4 @@
-"""Judgements of reflectance as a person sees them: points and pairs on the picture."""
+"""Judgements of reflectance: what lies at their points, and pictures of them as a person sees them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,33 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-__all__ = ["draw_judgements"]
+__all__ = ["draw_judgements", "values_at_points"]
 
 _SMOOTHING = 3
 """Lines are drawn at so many times the size, and shrunk."""
 
 _EQUAL, _UNEQUAL = (70, 210, 255), (255, 120, 20)
 _DARK, _LIGHT = (20, 20, 20), (255, 255, 255)
+
+
+def values_at_points(values: Tensor, points: Tensor) -> Tensor:
+    """What a map holds where points lie: in the pixel (int(y H), int(x W)), without interpolation.
+
+    Args:
+        values: (B,H,W).
+        points: (B,P,2), x and y as fractions of width and height; those beyond the border lie in the last pixel.
+
+    Returns:
+        (B,P); gradients pass.
+
+    Example:
+        >>> values_at_points(torch.tensor([[[1.0, 2.0, 3.0]]]), torch.tensor([[[0.2, 0.5], [0.99, 0.5], [1.0, 0.5]]]))
+        tensor([[1., 3., 3.]])
+    """
+    height, width = values.shape[-2:]
+    column = (points[..., 0] * width).long().clamp(0, width - 1)
+    row = (points[..., 1] * height).long().clamp(0, height - 1)
+    return values.flatten(1).gather(1, row * width + column)
 
 
 def draw_judgements(image: Tensor, judgements: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from zoo.imaging.judgements import values_at_points
+
 __all__ = ["judgement_loss", "superpixel_loss"]
 
 _TINY = 1e-8
@@ -31,8 +33,8 @@ def judgement_loss(log_reflectance: Tensor, judgements: Tensor, margin: float = 
         >>> judgement_loss(log_r, right).item(), round(judgement_loss(log_r, wrong).item(), 3)
         (0.0, 2.031)
     """
-    first = _at(log_reflectance, judgements[..., 0:2])
-    second = _at(log_reflectance, judgements[..., 2:4])
+    first = values_at_points(log_reflectance[:, 0], judgements[..., 0:2])
+    second = values_at_points(log_reflectance[:, 0], judgements[..., 2:4])
     darker, weight = judgements[..., 4], judgements[..., 5]
     counted = weight > 0
     equal = _equal_pairs(first - second, weight, counted & (darker == 0))
@@ -90,14 +92,6 @@ def _unequal_pairs(light_to_dark: Tensor, weight: Tensor, chosen: Tensor, margin
     excess = light_to_dark + margin
     active = chosen & (excess >= 0)
     return (active * weight * excess.clamp_min(0).square()).sum(-1) / (active.sum(-1) + _TINY)
-
-
-def _at(values: Tensor, points: Tensor) -> Tensor:
-    """The values (B,1,H,W) at points (B,P,2), x and y as fractions of width and height: (B,P)."""
-    height, width = values.shape[-2:]
-    column = (points[..., 0] * width).long().clamp(0, width - 1)
-    row = (points[..., 1] * height).long().clamp(0, height - 1)
-    return values.flatten(1).gather(1, row * width + column)
 
 
 def _one_of_each(ids: Tensor, generator: torch.Generator | None) -> Tensor:

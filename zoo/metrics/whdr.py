@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 from zoo.imaging.colour import linear_to_srgb
+from zoo.imaging.judgements import values_at_points
 
 __all__ = ["WHDR"]
 
@@ -94,8 +95,8 @@ class WHDR(Metric):
         darker, weight = judgements[:, 4], judgements[:, 5].clamp_min(0)
         if self.only:
             weight = weight * ((darker == 0) == (self.only == "equal"))
-        one = _at(lightness, judgements[:, :2])
-        two = _at(lightness, judgements[:, 2:4])
+        points = judgements[:, :4].reshape(1, -1, 2)
+        one, two = values_at_points(lightness[None], points).clamp_min(_DARKEST).view(-1, 2).unbind(1)
         said = torch.where(two / one > 1 + self.delta, 1, torch.where(one / two > 1 + self.delta, 2, 0))
         everything = weight.sum()
         if everything > 0:
@@ -111,11 +112,3 @@ def _encode(albedo: Tensor, space: Space) -> Tensor:
     if space == "linear":
         return albedo
     return linear_to_srgb(albedo) if space == "srgb" else albedo ** (1 / 2.2)
-
-
-def _at(lightness: Tensor, points: Tensor) -> Tensor:
-    """The pixels (P,) of a map (H,W) in which points (P,2) lie, fractions (x, y) of its width and height."""
-    height, width = lightness.shape
-    x = (points[:, 0] * width).long().clamp(0, width - 1)
-    y = (points[:, 1] * height).long().clamp(0, height - 1)
-    return lightness[y, x].clamp_min(_DARKEST)
