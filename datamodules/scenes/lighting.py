@@ -129,19 +129,19 @@ class Area:
 
     def unblocked(self, points: Tensor, normals: Tensor) -> Tensor:
         """See ``Source``; exact, also where the rectangle is partly below the horizon (Lambert 1760)."""
-        away = points.T.contiguous().unbind(0)
-        corners, n = self._corners(away), normals.T.contiguous().unbind(0)
+        p, n = points.T.contiguous().unbind(0), normals.T.contiguous().unbind(0)
+        corners = self._corners(p)
         facing = np.cross(self.light.half_u, self.light.half_v)
-        shines = sum(float(f) * (x - c) for f, x, c in zip(facing, away, self.light.centre, strict=True)) > 0
+        shines = sum(float(f) * (x - c) for f, x, c in zip(facing, p, self.light.centre, strict=True)) > 0
         above = [_dot(corner, n) > 0 for corner in corners]
         some, whole = above[0] | above[1] | above[2] | above[3], above[0] & above[1] & above[2] & above[3]
-        light = torch.zeros_like(away[0])
+        light = torch.zeros_like(p[0])
         # few see a light only in part, which is more work, and many see nothing of it
         for wanted, form in ((shines & whole, _polygon), (shines & some & ~whole, _cut_polygon)):
             places = wanted.nonzero()[:, 0]
             for which in places.split(_AT_ONCE if points.device.type == "cpu" else max(len(places), 1)):
-                p, n = (v.index_select(0, which).T.contiguous().unbind(0) for v in (points, normals))
-                light[which] = form(self._corners(p), n).abs_().mul_(1 / (2 * math.pi))
+                corners = self._corners([v.index_select(0, which) for v in p])
+                light[which] = form(corners, [v.index_select(0, which) for v in n]).abs_().mul_(1 / (2 * math.pi))
         return light
 
     def _corners(self, points: Sequence[Tensor]) -> list[list[Tensor]]:

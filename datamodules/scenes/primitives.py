@@ -166,12 +166,13 @@ class Solids:
         own_z = torch.where(box, z.sign() * on_z, z * mantle)
         side = torch.where(box, y.sign() * on_y, top.to(y.dtype) * 2 - 1)
         own_y = torch.where(mantle, rounded + 0.5 * slant, side)
-        own = torch.nn.functional.normalize(
-            torch.stack([v / s for v, s in zip((own_x, own_y, own_z), size, strict=True)]), dim=0
-        )
-        face = torch.where(on_x, x > 0, torch.where(on_y, 2 + (y > 0).int(), 4 + (z > 0).int()))
-        face = torch.where(box, face, torch.where(cap, 2 + top.int(), 6)).long()
-        return face, torch.stack(_turned(turn, own.unbind(0)), 1), own.T.contiguous()
+        own = [value / half for value, half in zip((own_x, own_y, own_z), size, strict=True)]
+        length = _row(own, own).sqrt_().clamp_min_(1e-12)
+        own = [value.div_(length) for value in own]
+        high_side = (on_x & (x > 0)) | (on_y & (y > 0)) | (on_z & (z > 0))
+        of_box = high_side.to(torch.uint8) + 2 * on_y + 4 * on_z
+        face = torch.where(box, of_box, torch.where(cap, 2 + top.to(torch.uint8), 6)).long()
+        return face, torch.stack(_turned(turn, own), 1), torch.stack(own, 1)
 
 
 def _turned(matrix: Sequence[Tensor], vector: Sequence[Tensor]) -> list[Tensor]:

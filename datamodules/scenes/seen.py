@@ -145,18 +145,19 @@ class Seen:
         self.finer = self._hits(depth, solid, self.finer_directions)
 
     def _find_alike(self) -> None:
-        pixel = self.edges.repeat_interleave(4)
-        x, y = self.x[pixel], self.y[pixel]
-        surface, solid = self.pixels.surface, self.pixels.solid
-        best, score = pixel.clone(), torch.full_like(pixel, -1)
+        x, y = self.x[self.edges], self.y[self.edges]
+        # four to a row, as they lie in one pixel
+        surface, solid = self.finer.surface.view(-1, 4), self.finer.solid.view(-1, 4)
+        best, score = self.edges[:, None].expand_as(solid), torch.full_like(solid, -1, dtype=torch.int8)
         for dy, dx in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)):
             near = (y + dy).clamp_(0, self.height - 1).mul_(self.width).add_((x + dx).clamp_(0, self.width - 1))
-            same = solid[near]
-            value = 4 * (surface[near] == self.finer.surface) + 2 * (same == self.finer.solid) + (same >= 0)
+            other = self.pixels.solid[near][:, None]
+            value = (other >= 0).to(torch.int8) + 2 * (other == solid)
+            value += 4 * (self.pixels.surface[near][:, None] == surface)
             better = value > score
-            best, score = torch.where(better, near, best), torch.where(better, value, score)
-        self.alike = best
-        self.lone = (score < 4).nonzero()[:, 0]
+            best, score = torch.where(better, near[:, None], best), torch.maximum(value, score)
+        self.alike = best.reshape(-1)
+        self.lone = (score < 4).reshape(-1).nonzero()[:, 0]
 
 
 def surfaces(solids: Solids, solid: Tensor, points: Tensor, directions: Tensor) -> Hits:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from datamodules.scenes.primitives import Group, meet
 
-__all__ = ["Pairs", "Reach", "blocked", "first_hit", "in_view", "into_half_space", "towards"]
+__all__ = ["Pairs", "Reach", "blocked", "first_hit", "in_sectors", "in_view", "into_half_space", "towards"]
 
 Pairs = tuple[Tensor, Tensor]
 """(n,) tiles and (n,) places of solids in their group."""
@@ -189,6 +189,43 @@ def into_half_space(origins: Tensor, normals: Tensor, valid: Tensor, smallest: f
         return rows, columns
 
     return reach
+
+
+def in_sectors(reach: Reach, axis: Tensor, origins: Tensor, directions: Tensor, valid: Tensor) -> Reach:
+    """For the rays of tiles that are split up into sectors around an axis.
+
+    Args:
+        reach: Of the whole tiles, T of them.
+        axis: (T,3) unit vectors.
+        origins: (T,S,3,K) of the rays of each sector.
+        directions: (T,S,3,K).
+        valid: (T,S,K) which of the rays count.
+
+    Returns:
+        Pairs of sectors, T*S of them, and solids.
+    """
+    sectors, along = valid.shape[1], axis[:, None].expand(-1, valid.shape[1], -1)
+    # two directions across the axis: into the middle of a sector, and aside
+    aside = torch.nn.functional.normalize(torch.linalg.cross(along, (directions * valid[:, :, None]).sum(3)), dim=2)
+    across = torch.stack([torch.linalg.cross(aside, along), aside], 2)
+    angle = torch.atan2(*(across @ directions).flip(2).unbind(2))
+    last = torch.where(valid, angle, -math.inf).amax(2) + 1e-3
+    first = torch.where(valid, angle, math.inf).amin(2) - 1e-3
+    # the planes through the axis and either end of a sector, facing into it
+    turn = torch.stack([torch.stack([last.sin(), -last.cos()], 2), torch.stack([-first.sin(), first.cos()], 2)], 2)
+    planes = turn @ across
+    floor = torch.where(valid[:, :, None], planes @ origins, math.inf).amin(3) - 1e-3
+    # what is wider than a half circle has no such planes
+    floor = torch.where((last - first < math.pi)[..., None], floor, -math.inf)
+
+    def split(group: Group) -> Pairs:
+        rows, columns = reach(group)
+        beyond = _support(planes.reshape(-1, 3), group.centre, group.arms).view(*floor.shape, -1) > floor[..., None]
+        meets = beyond[:, :, 0] & beyond[:, :, 1] & valid.any(2)[..., None]
+        pair, sector = meets[rows, :, columns].nonzero(as_tuple=True)
+        return rows[pair] * sectors + sector, columns[pair]
+
+    return split
 
 
 def _widest(quadric: Tensor) -> Tensor:
