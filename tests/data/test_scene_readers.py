@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from scene_fakes import LANDSCAPE, PORTRAIT, write_cgi, write_iiw, write_saw
 import datamodules
 from datamodules import CGI, IIW, SAW, Interleaved
 from datamodules.about import about
+from zoo.cards import CONFIGS, read_yaml
 from zoo.commands.data import main
 from zoo.contract import check
 from zoo.errors import UserError
+from zoo.recipes import find_data
 
 
 @pytest.fixture
@@ -68,3 +71,16 @@ def test_the_command_line_says_what_is_missing(tmp_path: Path, name: str) -> Non
     words = about(name)
     for part in (str(tmp_path), words.title, words.terms, words.where, words.layout.splitlines()[0]):
         assert part in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["iiw", "saw", "cgi", "mit", "sintel", "ned", "illuminations"])
+def test_settings_of_scenes_made_here_do_not_reach_a_data_set(name: str) -> None:
+    """``--data NAME`` comes after a recipe whose data may have arguments of the same names, which would stay."""
+    chosen = read_yaml(find_data(name))["data"]
+    reader = getattr(datamodules, chosen["class_path"].rpartition(".")[2])
+    taken = set(inspect.signature(reader).parameters) - {"batch_size", "num_workers", "seed", "flip"}
+    for recipe in CONFIGS.glob("*/*.yaml"):
+        data = read_yaml(recipe).get("data", {})
+        if recipe.parent.name != "data" and data.get("class_path") == "datamodules.ProceduralScenes":
+            left = taken & set(data["init_args"]) - set(chosen["init_args"])
+            assert not left, f"{left} of {recipe}"
