@@ -66,8 +66,9 @@ class Bounce:
             torch.stack(p, 1).reshape(len(pixels), -1, _RAYS).transpose(1, 2).reshape(-1)
             for p in zip(*samples, strict=True)
         )
-        directions = dome(normals[flat], u, v)
-        starts = offset(seen.pixels.points[flat], normals[flat])
+        normals = normals.index_select(0, flat)
+        directions = dome(normals, u, v)
+        starts = offset(seen.pixels.points.index_select(0, flat), normals)
 
         def tiled(values: Tensor) -> Tensor:
             return values.reshape(len(pixels), -1, 3).transpose(1, 2).contiguous()
@@ -75,7 +76,7 @@ class Bounce:
         valid = seen.pixels.solid[self._pixels] >= 0
         origins, ways = tiled(starts), tiled(directions)
         groups = solids.only(torch.ones_like(solids.casts), holes=False)
-        up = tiled(normals[flat])
+        up = tiled(normals)
         reach = into_half_space(origins, up, valid, _SMALLEST)
         # rays of a tile that leave to the same side go together, for they meet fewer solids
         order = v.reshape(len(pixels), -1).argsort(1)
@@ -129,10 +130,11 @@ class Bounce:
         for _ in range(2):
             picture = self._filters.sums(picture, _BLUR)
         blurred = (picture[:3] / picture[3:]).reshape(3, -1).T
-        from_screen = blurred[self._on_screen.clamp_min(0)]
-        radiance = torch.where((self._on_screen >= 0)[:, None], from_screen, faces[self._face])
+        from_screen = blurred.index_select(0, self._on_screen.clamp_min(0))
+        of_faces = faces.index_select(0, self._face)
+        radiance = torch.where((self._on_screen >= 0)[:, None], from_screen, of_faces)
         lit = met & ~dark[self._solid.clamp_min(0)]
-        albedo = face_albedo[self._face] * lit[:, None]
+        albedo = face_albedo.index_select(0, self._face) * lit[:, None]
         radiance = radiance * lit[:, None]
         missed = self._solid == -1
         if sky is not None:

@@ -134,6 +134,13 @@ class Solids:
                 )
         return groups
 
+    def own(self, ids: Tensor, points: Tensor) -> Tensor:
+        """Points (N,3) of the world in the axes of the patterns of solids (N,): (N,3)."""
+        turn, origin = self.turn.flatten(1), self.origin
+        facts = torch.cat([turn, origin], 1).T.contiguous().index_select(1, ids).unbind(0)
+        away = [point - middle for point, middle in zip(points.unbind(1), facts[9:], strict=True)]
+        return torch.stack([_row(facts[axis:9:3], away) for axis in range(3)], 1)
+
     def surface(self, ids: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the surface is like at points on it.
 
@@ -197,8 +204,8 @@ def meet(group: Group, which: Tensor, rays: Tensor, nearest: float, inside: bool
     Returns:
         (n,K) distance in lengths of the direction, and (n,K) bool whether there is a hit.
     """
-    start, along = torch.bmm(group.to_unit[which], rays).chunk(2, 2)
-    start += group.offset[which]
+    start, along = torch.bmm(group.to_unit.index_select(0, which), rays).chunk(2, 2)
+    start += group.offset.index_select(0, which)
     if group.quadric is None:
         inverse = (along + _TINY).reciprocal_()
         middle = (start * inverse).neg_()
@@ -207,9 +214,9 @@ def meet(group: Group, which: Tensor, rays: Tensor, nearest: float, inside: bool
         enter = torch.maximum(torch.maximum(low[:, 0], low[:, 1]), low[:, 2])
         leave = torch.minimum(torch.minimum(high[:, 0], high[:, 1]), high[:, 2])
     else:
-        enter, leave = _through_quadric(group.quadric[which], start, along)
+        enter, leave = _through_quadric(group.quadric.index_select(0, which), start, along)
     if group.holes is not None:
-        holes = group.holes[which]
+        holes = group.holes.index_select(0, which)
         first = (enter > nearest) & _is_there(holes, start, along, enter)
         second = (leave > nearest) & _is_there(holes, start, along, leave)
         met = (enter < leave) & (first | second)

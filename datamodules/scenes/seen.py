@@ -181,12 +181,12 @@ def paint(scene: Scene, solids: Solids, hits: list[Hits]) -> list[Tensor]:
     solid = torch.cat([h.solid for h in hits])
     ids = solid.clamp_min(0)
     world = torch.cat([h.points for h in hits])
-    points = ((world - solids.origin[ids])[:, None] @ solids.turn[ids])[:, 0]
+    points = solids.own(ids, world)
     normals = torch.cat([h.own_normal for h in hits])
     footprint = torch.cat([h.footprint for h in hits])
     numbers: dict[Material, int] = {}
     of_solid = [numbers.setdefault(s.material, len(numbers)) for s in scene.solids]
-    material = torch.tensor(of_solid, device=solid.device)[ids]
+    material = torch.tensor(of_solid, device=solid.device, dtype=torch.int16)[ids]
     material[solid < 0] = len(numbers)
     order = material.argsort(stable=True)
     counts = torch.bincount(material, minlength=len(numbers) + 1).tolist()
@@ -196,5 +196,6 @@ def paint(scene: Scene, solids: Solids, hits: list[Hits]) -> list[Tensor]:
         which = order[start : start + count]
         start += count
         if count:
-            albedo[which] = albedo_of(kind, points[which], F.normalize(normals[which], dim=1), footprint[which])
+            place, normal, wide = (v.index_select(0, which) for v in (points, normals, footprint))
+            albedo.index_copy_(0, which, albedo_of(kind, place, F.normalize(normal, dim=1), wide))
     return list(albedo.split([len(h.solid) for h in hits]))

@@ -53,9 +53,9 @@ def first_hit(
     first = rays.new_full((tiles, k), math.inf, dtype=torch.float64).view(torch.int64)
     for group in groups:
         for rows, which in _chunks(reach(group), k):
-            t, met = meet(group, which, rays[rows], nearest, inside=False)
+            t, met = meet(group, which, rays.index_select(0, rows), nearest, inside=False)
             number = torch.where(met, t, math.inf).double().view(torch.int64)
-            number.bitwise_or_(group.ids[which][:, None])
+            number.bitwise_or_(group.ids.index_select(0, which)[:, None])
             first.scatter_reduce_(0, rows[:, None].expand_as(number), number, "amin")
     distance = (first & ~_IDS).view(torch.float64).float()
     return distance, torch.where(distance == math.inf, -1, first & _IDS)
@@ -73,7 +73,7 @@ def blocked(groups: Sequence[Group], reach: Reach, origins: Tensor, directions: 
         for group, (rows, which) in zip(groups, pairs, strict=True):
             wanted = ((group.radius > _LARGE) == large)[which] & open_[rows]
             for some, solids in _chunks((rows[wanted], which[wanted]), k):
-                t, met = meet(group, solids, rays[some], 1e-5, inside=True)
+                t, met = meet(group, solids, rays.index_select(0, some), 1e-5, inside=True)
                 count.index_add_(0, some, (met & (t < 0.9999)).to(count.dtype))
     return count > 0
 
