@@ -13,6 +13,7 @@ from torchmetrics import MetricCollection
 
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.cgintrinsics.network import MULTIPLE, CGIntrinsicsNetwork
+from lightning_modules.labelled import truth_mask
 from lightning_modules.panels import layers_beside_truth
 from lightning_modules.scene_baselines import scene_baselines
 from lightning_modules.scene_metrics import scene_metrics
@@ -186,7 +187,7 @@ class CGIntrinsics(ZooModule):
     def _rendered(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """L_CGI: supervision, reconstruction, smoothness against noise of the rendering, pairs of superpixels."""
         log_r, log_s = prediction["log_reflectance"], prediction["log_shading"]
-        mask = batch["mask"]
+        mask = truth_mask(batch)
         true_r, true_s = batch["albedo"].mean(1, keepdim=True), _true_shading(batch["shading"], mask)
         if self.shading_space == "log":
             shading = log_scale_invariant_loss(log_s, true_s.log(), mask, self.scale_per)
@@ -196,7 +197,7 @@ class CGIntrinsics(ZooModule):
         terms = {
             "reflectance": scale_invariant_loss(log_r.exp(), true_r, mask, self.scale_per),
             "shading": shading,
-            "reconstruction": reconstruction_loss(linear, log_r.exp(), log_s.exp(), mask),
+            "reconstruction": reconstruction_loss(linear, log_r.exp(), log_s.exp(), batch["mask"]),
             "shading_smoothness": dense_smoothness_loss(log_s, self.smoothness_sigma),
         }
         if "superpixels" in batch:

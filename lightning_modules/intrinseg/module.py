@@ -15,6 +15,7 @@ from lightning_modules.intrinseg.classes import KeyedClasses, known_labels
 from lightning_modules.intrinseg.losses import class_loss, layer_loss
 from lightning_modules.intrinseg.network import IntrinSegNetwork
 from lightning_modules.intrinseg.prepare import Normalisation, normalise
+from lightning_modules.labelled import truth_mask
 from lightning_modules.panels import layers_beside_truth
 from lightning_modules.scene_baselines import scene_baselines
 from lightning_modules.scene_metrics import layer_metrics
@@ -155,7 +156,7 @@ class IntrinSeg(ZooModule):
                     prediction["class_score"], known_labels(batch[key], self.classes, self.ignore_void)
                 )
             else:
-                layers = prediction[key], batch[key], batch["mask"]
+                layers = prediction[key], batch[key], truth_mask(batch)
                 terms[key] = layer_loss(*layers, self.gamma_smse, self.gamma_mse)
         return terms
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torchmetrics import MetricCollection
 
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
+from lightning_modules.labelled import truth_mask
 from lightning_modules.panels import layers_beside_truth
 from lightning_modules.scene_baselines import scene_baselines
 from lightning_modules.scene_metrics import scene_metrics
@@ -185,8 +186,7 @@ class SiameseIntrinsic(ZooModule):
         return apart
 
     def _supervised(self, one: Layers, two: Layers, batch: Batch) -> Tensor:
-        labelled = batch.get("labelled", torch.ones_like(batch["image"][:, 0, 0, 0]))
-        known = batch["mask"] * labelled.view(-1, 1, 1, 1)
+        known = truth_mask(batch)
         albedo = torch.stack([scale_invariant_l1(each.albedo, batch["albedo"], known) for each in (one, two)])
         return albedo.mean() + scale_invariant_l1(one.shading, batch["shading"], known)
 

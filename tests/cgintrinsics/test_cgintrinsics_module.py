@@ -174,6 +174,21 @@ def test_a_batch_without_labels_is_told() -> None:
         model.losses(model.answer(batch), batch)
 
 
+@pytest.mark.parametrize("space", ["linear", "log"])
+def test_nothing_is_learned_from_a_truth_that_is_not_told(space: str) -> None:
+    model, batch = small(shading_space=space), truth()
+    torch.manual_seed(2)
+    prediction = model.compose(batch["image"], torch.randn(2, 1, 32, 48), torch.randn(2, 1, 32, 48))
+    told = torch.tensor([1.0, 0.0]).view(2, 1, 1, 1)
+    hidden = {"albedo": told * batch["albedo"], "shading": told * batch["shading"], "labelled": told.flatten()}
+    spoilt = {"albedo": batch["albedo"].flip(-1), "shading": batch["shading"].flip(-1)}
+    spoilt = {key: torch.where(told > 0, batch[key], value) for key, value in spoilt.items()}
+    first, second = (model.losses(prediction, {**batch, **hidden, **other}) for other in ({}, spoilt))
+    for name in ("reflectance", "shading", "ordinal"):
+        assert first[name] == second[name]
+        assert first[name] != model.losses(prediction, batch)[name]
+
+
 def test_log_shading_is_free_of_scale_too() -> None:
     model, batch = small(shading_space="log"), truth()
     terms = model.losses(knowing(model, batch, 5.0), batch)

@@ -125,6 +125,20 @@ def test_the_truth_has_no_loss_and_no_error() -> None:
         assert value.item() == pytest.approx(perfect, abs=1e-6), name
 
 
+def test_nothing_is_learned_from_layers_that_are_not_told() -> None:
+    model, batch = small(), truth()
+    prediction = model(batch["image"])
+    told = torch.tensor([1.0, 0.0])
+    hidden = {key: told.view(2, 1, 1, 1) * batch[key] for key in ("albedo", "shading")}
+    found = model.losses(prediction, {**batch, **hidden, "labelled": told})
+    alone = model.losses(
+        {key: value[:1] for key, value in prediction.items()}, {key: value[:1] for key, value in batch.items()}
+    )
+    for key in ("albedo", "shading"):
+        torch.testing.assert_close(found[key], alone[key])
+    assert found["class"] == model.losses(prediction, batch)["class"]
+
+
 def test_sky_has_a_class_and_no_layers() -> None:
     """Outside the mask layers may be anything, classes may not."""
     model, batch = small(), truth()

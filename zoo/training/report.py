@@ -65,10 +65,10 @@ def print_metrics(
         theirs = [f"{each[key]:.4g}" if key in each else "-" for each in baselines.values()]
         better_is = {True: "higher", False: "lower"}.get(better.get(key), "")  # type: ignore[arg-type]
         table.add_row(key, f"{ours[key]:.4g}", *theirs, better_is)
+    console = Console(highlight=False)
+    console.print(table)
     if 0 < len(known) < len(shown):
-        table.caption = f"not in this data: {', '.join(key for key in shown if key not in known)}"
-        table.caption_justify = "left"
-    Console().print(table)
+        console.print(f"not in this data: {', '.join(key for key in shown if key not in known)}", style="dim")
 
 
 def _row(key: str, ours: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]]) -> list[float]:
