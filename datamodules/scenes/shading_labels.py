@@ -147,13 +147,15 @@ def _smooth(level: NDArray[np.float32], edges: Mask, reach: int, places: NDArray
     # only where a square fits in: no threads
     core = ndimage.minimum_filter(allowed, window)
     parts, _ = ndimage.label(ndimage.maximum_filter(core, window))
-    y, x = np.mgrid[:height, :width]
     found = np.zeros(level.shape, bool)
     for across, down, size in places:
         row, column = int(down * height), int(across * width)
         if parts[row, column]:
             radius = (0.06 + 0.16 * size) * max(height, width)
+            far = math.ceil(radius)
+            y, x = np.ogrid[max(0, row - far) : min(height, row + far), max(0, column - far) : min(width, column + far)]
             near = (y - row) ** 2 + (x - column) ** 2 < radius**2
-            alike = np.abs(calm - calm[row, column]) < _SMOOTH_RANGE
-            found |= (parts == parts[row, column]) & near & alike
+            around = slice(y[0, 0], y[-1, 0] + 1), slice(x[0, 0], x[0, -1] + 1)
+            alike = np.abs(calm[around] - calm[row, column]) < _SMOOTH_RANGE
+            found[around] |= (parts[around] == parts[row, column]) & near & alike
     return found

@@ -30,36 +30,41 @@ def split_into_superpixels(instances: Tensor, mask: Tensor, draws: Draws) -> Ten
     Returns:
         (B,H,W) int64 ids, 1 and up without gaps, and 0 for none.
     """
-    cells = _voronoi(draws, *instances.shape[-2:])
-    keys = (instances.cpu() * (int(cells.max()) + 1) + cells).numpy()
+    height, width = instances.shape[-2:]
+    side = max(height, width) / _ACROSS
+    # one more ring of squares around the picture
+    rows, columns = math.ceil(height / side) + 2, math.ceil(width / side) + 2
+    jitters = torch.from_numpy(draws.uniform("superpixels", rows, columns, 2)).float()
     valid = mask[:, 0].cpu().numpy() > 0.5
-    result = np.zeros(keys.shape, np.int64)
-    for ids, key, inside in zip(result, keys, valid, strict=True):
-        _, region, sizes = np.unique(key[inside], return_inverse=True, return_counts=True)
-        large = sizes >= _SMALLEST
-        names = np.where(large, np.cumsum(large), 0)
-        ids[inside] = names[region]
+    result = np.zeros(instances.shape, np.int64)
+    for ids, things, inside, jitter in zip(result, instances.cpu(), valid, jitters, strict=True):
+        key = (things.int() * (rows * columns) + _voronoi(jitter, side, height, width)).numpy()[inside]
+        large = np.bincount(key) >= _SMALLEST
+        ids[inside] = np.where(large, np.cumsum(large), 0)[key]
     return torch.from_numpy(result)
 
 
-def _voronoi(draws: Draws, height: int, width: int) -> Tensor:
-    """The nearest of the seeds, one of which lies in each square of a grid: (B,H,W)."""
-    side = max(height, width) / _ACROSS
-    rows, columns = math.ceil(height / side), math.ceil(width / side)
-    jitter = torch.from_numpy(draws.uniform("superpixels", rows + 2, columns + 2, 2)).float()
-    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
-    row, column = (y / side).long(), (x / side).long()
-    best, cell = None, torch.zeros(len(draws), height, width, dtype=torch.int64)
+def _voronoi(jitter: Tensor, side: float, height: int, width: int) -> Tensor:
+    """The nearest of the seeds, one of which lies in each square of a grid: (H,W) int32.
+
+    Args:
+        jitter: (R,C,2) y and x of each seed in its square, of which the first row and column lie outside.
+        side: Of a square, in pixels.
+        height: Of the picture.
+        width: Of the picture.
+    """
+    y, x = torch.arange(height) + 0.5, torch.arange(width) + 0.5
+    row, column = (y / side).int(), (x / side).int()
+    best = torch.full((height, width), math.inf)
+    cell = torch.zeros(height, width, dtype=torch.int32)
     for i in range(3):
         for j in range(3):
-            # one more ring of squares around the picture, so indices are one too high
-            seed = jitter[:, row + i, column + j]
-            dy, dx = (row + i - 1 + seed[..., 0]) * side - y, (column + j - 1 + seed[..., 1]) * side - x
-            distance = dy.square() + dx.square()
-            here = ((row + i) * (columns + 2) + column + j).expand_as(cell)
-            if best is None:
-                best, cell = distance, here
-            else:
-                cell = torch.where(distance < best, here, cell)
-                best = torch.minimum(best, distance)
+            seed = jitter.permute(2, 0, 1).index_select(1, row + i).index_select(2, column + j)
+            dy, dx = seed.unbind(0)
+            dy = dy.add_((row + i - 1)[:, None]).mul_(side).sub_(y[:, None])
+            dx = dx.add_(column + j - 1).mul_(side).sub_(x)
+            distance = dy.square_().add_(dx.square_())
+            here = ((row + i) * jitter.shape[1])[:, None] + column + j
+            cell = torch.where(distance < best, here, cell)
+            best = torch.minimum(best, distance)
     return cell
