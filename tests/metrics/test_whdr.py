@@ -73,6 +73,14 @@ def test_black_has_an_order_too() -> None:
     assert whdr(row(0.0, 1e-3), judged((0.1, 0.9, 1, 1.0))) == 0
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_prediction_that_is_no_number_has_no_figure(value: float) -> None:
+    """Compared with anything, NaN would pass for equal."""
+    equal, elsewhere, nothing = (0.1, 0.9, 0, 1.0), (0.1, 0.5, 0, 1.0), (0.1, 0.9, 0, 0.0)
+    assert np.isnan(whdr(row(0.5, 0.5, value), judged(equal)))
+    assert whdr(row(0.5, 0.5, value), judged(elsewhere, nothing)) == 0
+
+
 def test_pictures_count_alike_and_those_without_weight_do_not() -> None:
     """Disagreement 1/10 and 1/1: the plain mean is 0.55, whatever the weights; the third has none."""
     right, wrong = (0.1, 0.9, 1, 9.0), (0.1, 0.9, 2, 1.0)

@@ -100,11 +100,12 @@ class WHDR(Metric):
         said = torch.where(two / one > 1 + self.delta, 1, torch.where(one / two > 1 + self.delta, 2, 0))
         everything = weight.sum()
         if everything > 0:
-            self.total += (weight * (said != darker)).sum() / everything
+            known = ((one + two).isfinite() | (weight == 0)).all()
+            self.total += torch.where(known, (weight * (said != darker)).sum() / everything, torch.nan)
             self.samples += 1
 
     def compute(self) -> Tensor:
-        """The mean over pictures; NaN where no picture had a judgement."""
+        """The mean over pictures; NaN where no picture had a judgement, or a judged point's albedo is not finite."""
         return (self.total / self.samples).float()
 
 
