@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datamodules.augment import flip_coins, hflip, recolour, refuse_unflippable
-from datamodules.base import BatchDataset, ZooDataModule
+from datamodules.base import BatchDataset
 from datamodules.cache import ArrayCache, MappedArrays
 from datamodules.faces.effects import EFFECTS, check_effects
 from datamodules.faces.fingerprint import code_fingerprint, model_fingerprint
 from datamodules.faces.renderer import FaceRenderer
 from datamodules.faces.worn import WornRange
 from datamodules.loader import epoch_and_sample
+from datamodules.rendered import SPLIT_NAMES, RenderedDataModule
 from datamodules.sampling.camera import CameraRange
 from datamodules.sampling.draws import Draws
 from datamodules.sampling.pose import PoseRange
@@ -33,10 +34,9 @@ DEFAULT_KEYS = ("image", "albedo", "shading", "normal", "light", "mask", "landma
 
 _POSE, _CAMERA, _WORN = PoseRange(), CameraRange(), WornRange()
 _OF_ONE_MODEL = {"identity", "expression", "texture", "vertices", "triangles"}
-_SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
-class ProceduralFaces(ZooDataModule):
+class ProceduralFaces(RenderedDataModule):
     """Faces made by code, with every key of the contract as truth. Needs no download.
 
     Sample i of a seed is the same face on every machine, and the three splits share no person. By default the samples
@@ -94,13 +94,12 @@ class ProceduralFaces(ZooDataModule):
         detail: bool = True,
         pictures_per_person: int = 1,
     ) -> None:
-        super().__init__(batch_size, num_workers, seed)
+        super().__init__(batch_size, num_workers, seed, cache, on_the_fly)
         self.counts = {"train": train, "val": val, "test": test}
         if min(self.counts.values()) < 1 or pictures_per_person < 1:
             raise UserError("train, val, test and pictures_per_person must each be at least 1.")
         if flip:
             refuse_unflippable(keys)
-        self.cache, self.on_the_fly = cache and not on_the_fly, on_the_fly
         self.keys, self.flip, self.colour = tuple(keys), flip, colour
         self.morphable = [morphable] if isinstance(morphable, str) else list(morphable)
         if not self.morphable:
@@ -121,14 +120,6 @@ class ProceduralFaces(ZooDataModule):
         }
         self._renderer_options: dict[str, Any] = {**self.recipe, "pose": pose, "camera": camera, "worn": worn}
 
-    def prepare_data(self) -> None:
-        """Render what is not yet on disk. Lightning calls it on one rank a node."""
-        if not self.cache:
-            return
-        function = self.trainer.state.fn.value if self.trainer and self.trainer.state.fn else "fit"
-        for split in {"validate": ["val"], "test": ["test"], "predict": ["test"]}.get(function, list(_SPLITS)):
-            self._arrays(split)
-
     def dataset(self, split: str) -> BatchDataset:
         """The faces of a split; ``predict`` shows those of ``test``."""
         split = "test" if split == "predict" else split
@@ -143,12 +134,6 @@ class ProceduralFaces(ZooDataModule):
             source = _Rendered(renderers, split, fresh=self.on_the_fly and split == "train")
         training = split == "train"
         return _Faces(source, count, self.seed, self.flip and training, self.colour if training else 0.0)
-
-    def _options(self) -> dict[str, Any]:
-        options = super()._options()
-        if self.on_the_fly:  # what is rendered on the training device is rendered in its process
-            options |= {"num_workers": 0, "persistent_workers": False, "pin_memory": False}
-        return options
 
     @cached_property
     def _models(self) -> list[MorphableModel]:
@@ -179,17 +164,12 @@ class ProceduralFaces(ZooDataModule):
             f"faces-{split}",
             {**self.recipe, **known, "code": code_fingerprint()},
             count,
-            title=f"{count} {_SPLITS[split]} faces{name} of {self.recipe['size']} pixels",
+            title=f"{count} {SPLIT_NAMES[split]} faces{name} of {self.recipe['size']} pixels",
             remedy="make fewer or smaller faces (--data.train, --data.size)",
         )
         arrays = cache.ensure(produce, chunk=16, threads=threads)
         model.cpu()
         return arrays
-
-    def _device(self) -> torch.device:
-        if self.trainer is not None:
-            return self.trainer.strategy.root_device
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class _Source(Protocol):

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datamodules.augment import crop_window, flip_coins, hflip, recolour
-from datamodules.base import BatchDataset, ZooDataModule
+from datamodules.base import BatchDataset
 from datamodules.cache import ArrayCache, MappedArrays
 from datamodules.loader import epoch_and_sample
+from datamodules.rendered import SPLIT_NAMES, RenderedDataModule
 from datamodules.sampling.draws import Draws
 from datamodules.scenes.annotations import ANNOTATIONS, annotate, truth_for
 from datamodules.scenes.fingerprint import annotation_fingerprint, render_fingerprint
@@ -32,12 +33,11 @@ SCENE_KEYS = (*_RENDERED, *ANNOTATIONS, *_OTHER_LIGHTS)
 """All that a batch of scenes can hold."""
 
 _JUDGES = Judges()
-_SPLITS = {"train": "training", "val": "validation", "test": "test"}
 _HIDDEN = ("albedo", "shading", "relit_shading")
 """What is not known of an unlabelled sample."""
 
 
-class ProceduralScenes(ZooDataModule):
+class ProceduralScenes(RenderedDataModule):
     """Rooms and gardens made by code, with the whole truth about them. Needs no download.
 
     Sample i of a seed is the same scene on every machine, and the splits share none. By default scenes are rendered
@@ -96,7 +96,7 @@ class ProceduralScenes(ZooDataModule):
         labelled: float = 1.0,
         judges: Judges = _JUDGES,
     ) -> None:
-        super().__init__(batch_size, num_workers, seed)
+        super().__init__(batch_size, num_workers, seed, cache, on_the_fly)
         self.counts = {"train": train, "val": val, "test": test}
         if min(self.counts.values()) < 1 or lights < 1:
             raise UserError("train, val, test and lights must each be at least 1.")
@@ -108,18 +108,9 @@ class ProceduralScenes(ZooDataModule):
             raise UserError(f"a crop of {crop[0]} x {crop[1]} does not lie in pictures of {height} x {width}.")
         self.keys = _check_keys(keys, lights)
         self.lights, self.judges = lights, judges
-        self.cache, self.on_the_fly = cache and not on_the_fly, on_the_fly
         self.flip, self.colour, self.crop, self.labelled = flip, colour, crop, labelled
         self.effects = check_scene_effects(effects)
         self.recipe: dict[str, Any] = {"height": height, "width": width, "seed": seed, "kind": kind, "lights": lights}
-
-    def prepare_data(self) -> None:
-        """Render what is not yet on disk. Lightning calls it on one rank a node."""
-        if not self.cache:
-            return
-        function = self.trainer.state.fn.value if self.trainer and self.trainer.state.fn else "fit"
-        for split in {"validate": ["val"], "test": ["test"], "predict": ["test"]}.get(function, list(_SPLITS)):
-            self._arrays(split)
 
     def dataset(self, split: str) -> BatchDataset:
         """The scenes of a split; ``predict`` shows those of ``test``."""
@@ -135,12 +126,6 @@ class ProceduralScenes(ZooDataModule):
     def renderer(self, keys: Sequence[str], device: torch.device | str) -> SceneRenderer:
         """What draws these scenes."""
         return SceneRenderer(**self.recipe, keys=keys, device=device)
-
-    def _options(self) -> dict[str, Any]:
-        options = super()._options()
-        if self.on_the_fly:  # what is rendered on the training device is rendered in its process
-            options |= {"num_workers": 0, "persistent_workers": False, "pin_memory": False}
-        return options
 
     def _arrays(self, split: str) -> dict[str, NDArray[Any]]:
         """What the keys need, on disk: rendered once, and all annotations beside it."""
@@ -163,7 +148,7 @@ class ProceduralScenes(ZooDataModule):
 
         size = f"{self.recipe['height']} x {self.recipe['width']} pixels"
         settings = {"keys": sorted(keys), "code": render_fingerprint()}
-        title = f"{self.counts[split]} {_SPLITS[split]} scenes of {size}"
+        title = f"{self.counts[split]} {SPLIT_NAMES[split]} scenes of {size}"
         with one_thread_each() as threads:
             return self._kept(f"scenes-{split}", split, settings, title).ensure(produce, chunk=8, threads=threads)
 
@@ -177,7 +162,7 @@ class ProceduralScenes(ZooDataModule):
             return pack(annotate(list(ANNOTATIONS), rows, draws, self.judges))
 
         settings = {"judges": vars(self.judges), "scenes": render_fingerprint(), "code": annotation_fingerprint()}
-        title = f"annotations of {self.counts[split]} {_SPLITS[split]} scenes"
+        title = f"annotations of {self.counts[split]} {SPLIT_NAMES[split]} scenes"
         with one_thread_each() as threads:
             cache = self._kept(f"scenes-{split}-annotations", split, settings, title)
             return cache.ensure(produce, chunk=16, threads=threads)
@@ -186,11 +171,6 @@ class ProceduralScenes(ZooDataModule):
         remedy = "make fewer or smaller scenes (--data.train, --data.height, --data.width)"
         settings = {**self.recipe, "split": split, **settings}
         return ArrayCache(name, settings, self.counts[split], title=title, remedy=remedy)
-
-    def _device(self) -> torch.device:
-        if self.trainer is not None:
-            return self.trainer.strategy.root_device
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _check_keys(keys: Sequence[str] | None, lights: int) -> tuple[str, ...]:

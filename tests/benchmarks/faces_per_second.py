@@ -18,6 +18,7 @@ import pytest
 import torch
 from rich.console import Console
 from rich.table import Table
+from timing import wall_seconds, watched
 
 from datamodules.cache import ArrayCache, MappedArrays
 from datamodules.faces import DEFAULT_KEYS, FaceRenderer, effects, lighting, renderer
@@ -73,7 +74,7 @@ def main() -> None:
 
     run(0)
     count = arguments.batches * arguments.batch
-    whole = min(_seconds(lambda: run(0)) for _ in range(3))
+    whole = min(wall_seconds(lambda: run(0)) for _ in range(3))
     shares = _shares(lambda: run(0), model)
     made, read = _cache(faces, count)
 
@@ -99,39 +100,18 @@ def main() -> None:
     console.print(f"the cache is made at {made:.1f} faces a second, and read back at {read:.0f} in one process")
 
 
-def _seconds(work: Callable[[], Any]) -> float:
-    _wait()
-    started = time.perf_counter()
-    work()
-    _wait()
-    return time.perf_counter() - started
-
-
-def _wait() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
 def _shares(work: Callable[[], None], model: MorphableModel) -> dict[str, float]:
     """Seconds of each step, with the renderer's functions under a watch; the watch itself costs a little."""
     spent: dict[str, float] = defaultdict(float)
-
-    def watched(step: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            result: list[Any] = []
-            spent[step] += _seconds(lambda: result.append(function(*arguments, **options)))
-            return result[0]
-
-        return call
 
     originals = {name: getattr(renderer, name) for names in STEPS.values() for name in names}
     decode = model.forward
     try:
         for step, names in STEPS.items():
             for name in names:
-                setattr(renderer, name, watched(step, originals[name]))
-        model.forward = watched("face model", decode)  # type: ignore[method-assign]
-        spent["all"] = _seconds(work)
+                setattr(renderer, name, watched(spent, step, originals[name]))
+        model.forward = watched(spent, "face model", decode)  # type: ignore[method-assign]
+        spent["all"] = wall_seconds(work)
     finally:
         for name, function in originals.items():
             setattr(renderer, name, function)
@@ -143,21 +123,13 @@ def _each_effect(work: Callable[[], None]) -> dict[str, float]:
     """Seconds of each effect, in the order of ``EFFECTS``; what is not at work takes none."""
     spent = dict.fromkeys(EFFECTS, 0.0)
 
-    def watched(effect: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
-            result: list[Any] = []
-            spent[effect] += _seconds(lambda: result.append(function(*arguments)))
-            return result[0]
-
-        return call
-
     with pytest.MonkeyPatch.context() as patch:
         for effect, name in _AT_THE_HEAD.items():
-            patch.setattr(lighting, name, watched(effect, getattr(lighting, name)))
-        patch.setattr(renderer, "backlight", watched("backlight", renderer.backlight))
+            patch.setattr(lighting, name, watched(spent, effect, getattr(lighting, name)))
+        patch.setattr(renderer, "backlight", watched(spent, "backlight", renderer.backlight))
         for table in (effects._ON_LIGHT, effects._ON_PICTURE):
             for effect, function in table.items():
-                patch.setitem(table, effect, watched(effect, function))
+                patch.setitem(table, effect, watched(spent, effect, function))
         work()
     return spent
 
@@ -171,7 +143,7 @@ def _cache(faces: FaceRenderer, count: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         cache = ArrayCache("benchmark", {}, count, root=folder, title="faces")
         with one_thread_each() as threads:
-            made = count / _seconds(lambda: cache.ensure(produce, chunk=16, threads=threads))
+            made = count / wall_seconds(lambda: cache.ensure(produce, chunk=16, threads=threads))
         arrays, order = MappedArrays(cache.open()), torch.randperm(count).tolist()
 
         def read() -> None:
@@ -179,7 +151,7 @@ def _cache(faces: FaceRenderer, count: int) -> tuple[float, float]:
                 unpack(arrays.rows([order[(start + i) % count] for i in range(32)]), DEFAULT_KEYS)
 
         read()
-        return made, 1024 / _seconds(read)
+        return made, 1024 / wall_seconds(read)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import pytest
 import torch
 from rich.console import Console
 from rich.table import Table
+from timing import wall_seconds, watched
 
 from datamodules.sampling.draws import Draws
 from datamodules.scenes import renderer
@@ -32,6 +33,7 @@ _STEPS: dict[str, tuple[tuple[Any, str], ...]] = {
     "rays of the camera": ((renderer, "Seen"),),
     "materials": ((renderer, "paint"),),
     "shadows": ((renderer._Shot, "_visibility"),),
+    "rays of the bounce": ((renderer, "Bounce"),),
     "bounce": ((renderer.Bounce, "shade"), (renderer, "face_light")),
 }
 """What is watched; shadows of a light are kept from picture to picture."""
@@ -70,43 +72,22 @@ def main() -> None:
     _cache(console, {**size, "kind": arguments.kind, "lights": arguments.lights}, arguments.count)
 
 
-def _seconds(work: Callable[[], Any]) -> float:
-    _wait()
-    started = time.perf_counter()
-    work()
-    _wait()
-    return time.perf_counter() - started
-
-
 def _both_clocks(work: Callable[[], Any]) -> tuple[float, float]:
     """Seconds on the wall, and of the processors: on a busy machine the first says little."""
     started = time.process_time()
-    wall = _seconds(work)
+    wall = wall_seconds(work)
     return wall, time.process_time() - started
-
-
-def _wait() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
 
 
 def _breakdown(console: Console, work: Callable[[], Any], count: int) -> None:
     """Milliseconds a scene of each step, on one thread, with the renderer's functions under a watch."""
     spent: dict[str, float] = defaultdict(float)
 
-    def watched(step: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*positional: Any, **named: Any) -> Any:
-            result: list[Any] = []
-            spent[step] += _seconds(lambda: result.append(function(*positional, **named)))
-            return result[0]
-
-        return call
-
     with pytest.MonkeyPatch.context() as patch:
         for step, places in _STEPS.items():
             for owner, name in places:
-                patch.setattr(owner, name, watched(step, getattr(owner, name)))
-        timed = _seconds(work)
+                patch.setattr(owner, name, watched(spent, step, getattr(owner, name)))
+        timed = wall_seconds(work)
     table = Table("step", "milliseconds a scene", "share")
     for step, seconds in sorted(spent.items(), key=lambda item: -item[1]):
         table.add_row(step, f"{1000 * seconds / count:.0f}", f"{100 * seconds / timed:.0f} %")
@@ -120,7 +101,7 @@ def _annotations(console: Console, scenes: SceneRenderer, count: int) -> None:
     truth, draws = scenes.render("train", range(8)), Draws(0, "train", range(8))
     table = Table("annotation", "milliseconds a scene")
     for key in ANNOTATIONS:
-        seconds = min(_seconds(lambda key=key: annotate([key], truth, draws, Judges())) for _ in range(2))
+        seconds = min(wall_seconds(lambda key=key: annotate([key], truth, draws, Judges())) for _ in range(2))
         table.add_row(key, f"{1000 * seconds / 8:.1f}")
     console.print(table)
 
