@@ -134,7 +134,10 @@ def towards(origins: Tensor, valid: Tensor, low: Tensor, high: Tensor) -> Reach:
         high: Likewise its highest.
     """
     centre_a, half_a, some = _bounds(origins, valid)
-    low, high = low.expand_as(centre_a), high.expand_as(centre_a)
+    # many tiles look away from a light
+    tiles = some.nonzero()[:, 0]
+    low, high = (corner.expand_as(centre_a)[tiles] for corner in (low, high))
+    centre_a, half_a = centre_a[tiles], half_a[tiles]
     centre_b, half_b = (low + high) / 2, (high - low) / 2
     radius_a, radius_b = half_a.norm(dim=1), half_b.norm(dim=1)
     axis = centre_b - centre_a
@@ -150,7 +153,7 @@ def towards(origins: Tensor, valid: Tensor, low: Tensor, high: Tensor) -> Reach:
         to_centre = square_a[:, None] + group.centre.square().sum(1) - 2 * centre_a @ group.centre.T
         distance = to_centre - share * (2 * along - share * square[:, None])
         thick = radius_a[:, None] + share * (radius_b - radius_a)[:, None]
-        near = some[:, None] & (distance < (group.radius[None] + 1.1 * thick + 2e-3).square())
+        near = distance < (group.radius[None] + 1.1 * thick + 2e-3).square()
         # a plane along a side of the solid parts it from both ends; along the three unit axes of all solids, (T,3P)
         to_unit, shift = group.to_unit.transpose(0, 1).reshape(-1, 3).T, group.offset[..., 0].T.reshape(-1)
         to_units = torch.cat([to_unit, to_unit.abs()])
@@ -159,7 +162,7 @@ def towards(origins: Tensor, valid: Tensor, low: Tensor, high: Tensor) -> Reach:
         wide = 1.0 if group.quadric is None else _widest(group.quadric).T.reshape(-1)
         meets = ((lowest < wide) & (highest > -wide)).view(len(lowest), 3, -1)
         rows, columns = (near & meets[:, 0] & meets[:, 1] & meets[:, 2]).nonzero(as_tuple=True)
-        return rows, columns
+        return tiles[rows], columns
 
     return reach
 
