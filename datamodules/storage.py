@@ -20,10 +20,11 @@ _TYPES = {
     **dict.fromkeys(("instances", "superpixels"), "u2"),
     **dict.fromkeys(("albedo", "normal", "shading", "relit_shading"), "f2"),
 }
-_IDS = ("segmentation", "shading_labels", "instances", "superpixels")
 """8 bits where the values have no more or are sRGB-encoded; half floats for albedo, normals and shading, whose relative
 error is 5e-4 (a normal turns by 0.03 degrees at most); float32 for all else: half floats would give depth steps of a
-millimetre."""
+millimetre. Ids have as many bits as there may be things of their kind."""
+
+_IDS = ("segmentation", "shading_labels", "instances", "superpixels")
 
 
 def stored_keys(keys: Sequence[str]) -> list[str]:

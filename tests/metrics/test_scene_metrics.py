@@ -14,7 +14,15 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.functional.classification import multiclass_jaccard_index
 
-from zoo.metrics import DSSIM, LMSE, ClassAccuracy, MeanIoU, PixelAccuracy, ScaleInvariantLMSE
+from zoo.metrics import (
+    DSSIM,
+    LMSE,
+    ClassAccuracy,
+    MeanIoU,
+    PixelAccuracy,
+    ScaleInvariantLMSE,
+    ScaleInvariantMSE,
+)
 
 LOCAL: list[Callable[[], Metric]] = [lambda: LMSE(4), lambda: LMSE(4, "barron"), ScaleInvariantLMSE, DSSIM]
 
@@ -108,6 +116,13 @@ def test_si_lmse_by_hand() -> None:
     truth = torch.ones(1, 1, 1, 20)
     truth[..., 9:] = 3.0
     assert value(ScaleInvariantLMSE(), torch.ones_like(truth), truth) == pytest.approx(1 / 19)
+
+
+def test_the_scaled_prediction_may_be_cut_off() -> None:
+    """x = (1, 3), y = (0, 1): alpha is 0.3, which leaves 0.3 and -0.1; a limit of 0.5 makes the second -0.5."""
+    x, y = (torch.tensor(v).reshape(1, 1, 1, 2) for v in ([1.0, 3.0], [0.0, 1.0]))
+    assert value(ScaleInvariantMSE(), x, y) == pytest.approx((0.3**2 + 0.1**2) / 2)
+    assert value(ScaleInvariantMSE(clip=0.5), x, y) == pytest.approx((0.3**2 + 0.5**2) / 2)
 
 
 def test_dssim_by_hand() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo.metrics.per_picture import PerPicture, mean_inside
+from zoo.metrics.per_picture import PerPicture, at_best_scale, mean_inside
 
 __all__ = ["DSSIM"]
 
@@ -50,15 +49,14 @@ class DSSIM(PerPicture):
 
     def __init__(self, data_range: float = 1.0, clip: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.data_range, self.clip = data_range, math.inf if clip is None else clip
+        self.data_range, self.clip = data_range, clip
 
     def values(self, preds: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         """The dissimilarity of each picture."""
         if min(target.shape[-2:]) < _WINDOW:
             raise ValueError(f"pictures of {target.shape[-2]} x {target.shape[-1]} hold no window of 11 x 11 pixels")
         x, y = preds.double(), target.double()  # in float32, variances drown where layers are flat and bright
-        alpha = mean_inside(x * y, valid) / mean_inside(x * x, valid).clamp_min(1e-12)
-        x = torch.where(valid, (alpha.reshape(-1, 1, 1, 1) * x).clamp_max(self.clip), y)
+        x = torch.where(valid, at_best_scale(x, y, valid, self.clip), y)
         similarity = _similarity(x, y, self.data_range)
         margin = _WINDOW // 2
         counted = valid[..., margin:-margin, margin:-margin]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
-from zoo.metrics.per_picture import PerPicture, mean_inside
+from zoo.metrics.per_picture import PerPicture, at_best_scale, mean_inside
 
 
 class ScaleInvariantMSE(PerPicture):
@@ -13,6 +15,10 @@ class ScaleInvariantMSE(PerPicture):
     For each sample alpha = sum(m x y) / sum(m x x) over pixels and channels (x predicted, y true, m the mask), and the
     error is the mean over valid pixels and channels of (alpha x - y)^2; the metric is the mean over samples. The scale
     is one number for all three channels: a wrong colour is an error, a wrong brightness is not.
+
+    Args:
+        clip: Upper limit of alpha x, 1.0 in the evaluation of MPI Sintel, whose layers lie in [0, 1]; by default none,
+            because shading may be brighter.
 
     Source: the si-MSE of the intrinsic-image literature (Barron and Malik 2015; Narihira et al. 2015).
 
@@ -27,8 +33,11 @@ class ScaleInvariantMSE(PerPicture):
 
     higher_is_better = False
 
+    def __init__(self, clip: float | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.clip = clip
+
     def values(self, preds: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         """The error of each picture."""
         x, y = preds.double(), target.double()
-        alpha = mean_inside(x * y, valid) / mean_inside(x * x, valid).clamp_min(1e-12)
-        return mean_inside((alpha.reshape(-1, 1, 1, 1) * x - y).square(), valid)
+        return mean_inside((at_best_scale(x, y, valid, self.clip) - y).square(), valid)

@@ -49,3 +49,17 @@ def mean_inside(values: Tensor, valid: Tensor) -> Tensor:
     """The mean of the valid numbers of each picture, (B,C,H,W) -> (B,) in float64; 0 where there are none."""
     weight = valid.double().flatten(1)
     return (weight * values.double().flatten(1)).sum(1) / weight.sum(1).clamp_min(1)
+
+
+def at_best_scale(x: Tensor, y: Tensor, valid: Tensor, clip: float | None = None) -> Tensor:
+    """Alpha x with alpha = sum(m x y) / sum(m x x) of each picture over pixels and channels, 0 where x is black.
+
+    Args:
+        x: The prediction (B,C,H,W).
+        y: The truth, likewise.
+        valid: m, a truth value for each number.
+        clip: Upper limit of alpha x.
+    """
+    alpha = mean_inside(x * y, valid) / mean_inside(x * x, valid).clamp_min(1e-12)
+    scaled = alpha.reshape(-1, 1, 1, 1) * x
+    return scaled if clip is None else scaled.clamp_max(clip)
