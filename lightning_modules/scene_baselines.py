@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 
 import torch
@@ -35,8 +36,8 @@ def scene_baselines(data: LightningDataModule, *, segmentation: bool = False) ->
     return {"constant albedo": ConstantAlbedo(label), "constant shading": ConstantShading(label)}
 
 
-class ConstantAlbedo:
-    """Says that everything is grey: albedo 0.5, and shading = linear(image) / 0.5.
+class _Trivial:
+    """Says one thing of all pictures.
 
     Args:
         label: The class that it gives to every pixel; None where no segmentation is asked for.
@@ -47,31 +48,32 @@ class ConstantAlbedo:
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """The answer for a batch with an ``image``."""
-        linear = srgb_to_linear(batch["image"])
-        return _answer(batch["image"], torch.full_like(linear, _GREY), linear / _GREY, self.label)
+        image = batch["image"]
+        albedo, shading = self.layers(srgb_to_linear(image))
+        answer = {"albedo": albedo, "shading": shading, "reconstruction": image}
+        if self.label is not None:
+            answer["segmentation"] = torch.full_like(image[:, 0], self.label, dtype=torch.int64)
+        return answer
+
+    @abstractmethod
+    def layers(self, linear: Tensor) -> tuple[Tensor, Tensor]:
+        """Albedo and shading (B,3,H,W) of linear pictures (B,3,H,W)."""
 
 
-class ConstantShading:
-    """Says that the light is the same everywhere: shading 1, and albedo = linear(image).
+class ConstantAlbedo(_Trivial):
+    """Says that everything is grey: albedo 0.5, and shading = linear(image) / 0.5."""
 
-    Args:
-        label: The class that it gives to every pixel; None where no segmentation is asked for.
-    """
-
-    def __init__(self, label: int | None = None) -> None:
-        self.label = label
-
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
-        """The answer for a batch with an ``image``."""
-        linear = srgb_to_linear(batch["image"])
-        return _answer(batch["image"], linear, torch.ones_like(linear), self.label)
+    def layers(self, linear: Tensor) -> tuple[Tensor, Tensor]:
+        """Grey, and all of the picture."""
+        return torch.full_like(linear, _GREY), linear / _GREY
 
 
-def _answer(image: Tensor, albedo: Tensor, shading: Tensor, label: int | None) -> dict[str, Tensor]:
-    answer = {"albedo": albedo, "shading": shading, "reconstruction": image}
-    if label is not None:
-        answer["segmentation"] = torch.full_like(image[:, 0], label, dtype=torch.int64)
-    return answer
+class ConstantShading(_Trivial):
+    """Says that the light is the same everywhere: shading 1, and albedo = linear(image)."""
+
+    def layers(self, linear: Tensor) -> tuple[Tensor, Tensor]:
+        """All of the picture, and one."""
+        return linear, torch.ones_like(linear)
 
 
 def most_frequent_class(batches: Iterable[Batch], limit: int = 64) -> int:
