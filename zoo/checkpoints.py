@@ -158,7 +158,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         checkpoint = _read_pickle(path, zipped=False)
     else:
         raise UserError(f"{path} is no checkpoint (.safetensors, .ckpt, .pth or .h5){_what_else(head)}.")
-    if not checkpoint.state:
+    if not checkpoint.state and checkpoint.model is None:  # ours of a method without parameters holds its settings
         raise UserError(f"{path} holds no tensors; is it a checkpoint?")
     _check_finite(checkpoint.state, str(path))
     state = {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in checkpoint.state.items()}
