@@ -168,7 +168,7 @@ def test_iiw_with_workers_is_the_same(iiw_folder: Path) -> None:
     assert len(alone) == len(helped)
     for one, other in zip(alone, helped, strict=True):
         assert one["name"] == other["name"]
-        assert torch.equal(one["image"], other["image"])
+        torch.testing.assert_close(one["image"], other["image"], atol=1e-6, rtol=0)  # threads sum in another order
 
 
 # Batches of one size
