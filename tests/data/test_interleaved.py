@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from recorded import Recorder, fit
 
 from datamodules import BatchDataset, ZooDataModule
 from datamodules.interleaved import Interleaved
@@ -115,40 +114,14 @@ def test_batches_of_one_size_stay_together() -> None:
     assert sorted(batch[0, 0].item() for batch in batches[:3]) == [3, 3, 4]
 
 
-class Recorder(LightningModule):
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[tuple[str, list[int]]] = []
-        self.weight = torch.nn.Parameter(torch.zeros(1))
-
-    def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        self.seen += [(name, value.tolist()) for name, value in batch.items()]
-        return self.weight.sum()
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), 0.1)
-
-
-def fit(module: Recorder, folder: Path, checkpoint: Path | None = None, workers: int = 0) -> None:
-    trainer = Trainer(
-        max_epochs=3,
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=folder,
-        callbacks=[ModelCheckpoint(folder, every_n_train_steps=1, save_top_k=-1)],
-    )
-    trainer.fit(module, data(workers), ckpt_path=checkpoint, weights_only=True)
-
-
 @pytest.mark.parametrize(("steps", "workers"), [(4, 0), (13, 0), (18, 0), (18, 1)])
 def test_a_restart_goes_on_in_the_middle_of_an_epoch(tmp_path: Path, steps: int, workers: int) -> None:
     whole = Recorder()
-    fit(whole, tmp_path / "whole", workers=workers)
+    fit(whole, data(workers), tmp_path / "whole")
     assert len(whole.seen) == 3 * 13
     resumed = Recorder()
-    fit(resumed, tmp_path / "resumed", next((tmp_path / "whole").glob(f"*step={steps}.ckpt")), workers)
+    checkpoint = next((tmp_path / "whole").glob(f"*step={steps}.ckpt"))
+    fit(resumed, data(workers), tmp_path / "resumed", checkpoint)
     assert resumed.seen == whole.seen[steps:]
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from recorded import Recorder, fit
 
 from datamodules import BatchDataset, ZooDataModule
 from datamodules.loader import EpochSampler
@@ -30,42 +29,16 @@ class NumbersData(ZooDataModule):
         return Numbers()
 
 
-class Recorder(LightningModule):
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[list[int]] = []
-        self.weight = torch.nn.Parameter(torch.zeros(1))
-
-    def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        self.seen.append(batch["index"].tolist())
-        return self.weight.sum()
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), 0.1)
-
-
-def fit(module: Recorder, folder: Path, checkpoint: Path | None = None, workers: int = 0) -> None:
-    trainer = Trainer(
-        max_epochs=3,
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=folder,
-        callbacks=[ModelCheckpoint(folder, every_n_train_steps=1, save_top_k=-1)],
-    )
-    trainer.fit(module, NumbersData(batch_size=4, num_workers=workers), ckpt_path=checkpoint, weights_only=True)
-
-
 @pytest.mark.parametrize(("steps", "workers"), [(3, 0), (5, 0), (7, 0), (7, 1)])
 def test_a_restart_goes_on_in_the_middle_of_an_epoch(tmp_path: Path, steps: int, workers: int) -> None:
     whole = Recorder()
-    fit(whole, tmp_path / "whole", workers=workers)
+    fit(whole, NumbersData(batch_size=4, num_workers=workers), tmp_path / "whole")
     assert len(whole.seen) == 3 * (COUNT // 4)
-    assert whole.seen[0] != [i % COUNT for i in whole.seen[5]]
+    order = [indices for _, indices in whole.seen]
+    assert order[0] != [i % COUNT for i in order[5]]
     checkpoint = next((tmp_path / "whole").glob(f"*step={steps}.ckpt"))
     resumed = Recorder()
-    fit(resumed, tmp_path / "resumed", checkpoint, workers)
+    fit(resumed, NumbersData(batch_size=4, num_workers=workers), tmp_path / "resumed", checkpoint)
     assert resumed.seen == whole.seen[steps:]
 
 
