@@ -20,4 +20,4 @@ def render_fingerprint() -> str:
 
 def annotation_fingerprint() -> str:
     """A hash of the source that derives annotations from the truth, apart from that of the scenes themselves."""
-    return source_fingerprint(*_ANNOTATIONS, "datamodules/sampling/draws.py")
+    return source_fingerprint(*_ANNOTATIONS, "datamodules/sampling/draws.py", "zoo/render/normals.py")
