@@ -102,7 +102,7 @@ def _mirror(key: str, value: Tensor, width: int | None) -> Tensor:
         return torch.stack((1 - x1, y1, 1 - x2, y2, *rest), -1)
     if key == "landmark_error":
         return value[:, list(LANDMARK_FLIP)]
-    if key == "confidence":
+    if key in ("confidence", "person"):
         return value
     if key == "rotation":  # M Rz Ry Rx M with M = diag(-1, 1, 1) turns about y and z the other way
         return value * value.new_tensor([1, -1, -1])

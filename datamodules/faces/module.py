@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -52,7 +52,7 @@ class ProceduralFaces(RenderedDataModule):
         seed: Of the faces, the order and the augmentation.
         morphable: The face model: "procedural", "bfm:PATH", "ict:PATH" or "flame:PATH"; or several of them, which
             take turns from sample to sample.
-        keys: What a batch holds; see ``datamodules.faces.FACE_KEYS``.
+        keys: What a batch holds; see ``datamodules.faces.FACE_KEYS``, and ``person``.
         cache: Keep the samples on disk; otherwise they are rendered each time they are asked for.
         on_the_fly: Render new training faces in every epoch, on the training device; nothing is kept.
         flip: Mirror half of the training samples, others in each epoch.
@@ -100,7 +100,8 @@ class ProceduralFaces(RenderedDataModule):
             raise UserError("train, val, test and pictures_per_person must each be at least 1.")
         if flip:
             refuse_unflippable(keys)
-        self.keys, self.flip, self.colour = tuple(keys), flip, colour
+        self.keys, self.flip, self.colour = tuple(key for key in keys if key != "person"), flip, colour
+        self.tells_person = "person" in keys
         self.morphable = [morphable] if isinstance(morphable, str) else list(morphable)
         if not self.morphable:
             raise UserError("morphable must name at least one face model.")
@@ -133,7 +134,10 @@ class ProceduralFaces(RenderedDataModule):
             renderers = [self._renderer(model, self.keys, device) for model in self._models]
             source = _Rendered(renderers, split, fresh=self.on_the_fly and split == "train")
         training = split == "train"
-        return _Faces(source, count, self.seed, self.flip and training, self.colour if training else 0.0)
+        faces = _Faces(source, count, self.seed, self.flip and training, self.colour if training else 0.0)
+        if self.tells_person:
+            faces.person = _Person(self.recipe["people"], len(self.morphable), self.on_the_fly and training)
+        return faces
 
     @cached_property
     def _models(self) -> list[MorphableModel]:
@@ -223,8 +227,23 @@ def _by_turns(
     return {key: torch.cat([part[key] for part in parts])[order.to(parts[0][key].device)] for key in parts[0]}
 
 
+@dataclass(frozen=True)
+class _Person:
+    """Who is in a sample: ``pictures`` in a row show one person, or one of each of ``turns`` face models."""
+
+    pictures: int
+    turns: int
+    fresh: bool
+
+    def __call__(self, indices: Sequence[int], count: int) -> Tensor:
+        samples = indices if self.fresh else [epoch_and_sample(index, count)[1] for index in indices]
+        return torch.tensor([sample // self.pictures * self.turns + sample % self.turns for sample in samples])
+
+
 class _Faces(BatchDataset):
     """One split, with the augmentation that its indices ask for."""
+
+    person: _Person | None = None
 
     def __init__(self, source: _Source, count: int, seed: int, flip: bool, colour: float) -> None:
         self.source, self.count, self.seed, self.flip, self.colour = source, count, seed, flip, colour
@@ -234,6 +253,8 @@ class _Faces(BatchDataset):
 
     def batch(self, indices: Sequence[int]) -> dict[str, Any]:
         batch: dict[str, Any] = self.source.get(indices, self.count)
+        if self.person is not None:
+            batch["person"] = self.person(indices, self.count)
         if self.flip:
             batch = hflip(batch, flip_coins(self.seed, indices).to(batch["image"].device))
         if self.colour:
