@@ -1,14 +1,18 @@
 """Metrics of the field as torchmetrics classes; each says its formula, mask and colour space."""
 
 from zoo.metrics.dssim import DSSIM
+from zoo.metrics.identity_cosine import IdentityCosine
 from zoo.metrics.image import MaskedPSNR, MaskedSSIM
 from zoo.metrics.intrinsic import ScaleInvariantMSE
 from zoo.metrics.keyed import Keyed
+from zoo.metrics.landmark_nme import LandmarkNME
 from zoo.metrics.light import LightError
 from zoo.metrics.lmse import LMSE, ScaleInvariantLMSE
 from zoo.metrics.normals import NormalError, NormalsWithin, angular_error
+from zoo.metrics.photometric_error import PhotometricError
 from zoo.metrics.saw_ap import SAWAveragePrecision
 from zoo.metrics.segmentation import ClassAccuracy, MeanIoU, PixelAccuracy
+from zoo.metrics.vertex_error import VertexError
 from zoo.metrics.whdr import WHDR
 
 __all__ = [
@@ -16,16 +20,20 @@ __all__ = [
     "LMSE",
     "WHDR",
     "ClassAccuracy",
+    "IdentityCosine",
     "Keyed",
+    "LandmarkNME",
     "LightError",
     "MaskedPSNR",
     "MaskedSSIM",
     "MeanIoU",
     "NormalError",
     "NormalsWithin",
+    "PhotometricError",
     "PixelAccuracy",
     "SAWAveragePrecision",
     "ScaleInvariantLMSE",
     "ScaleInvariantMSE",
+    "VertexError",
     "angular_error",
 ]
