@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datamodules.aligned_faces import AlignedFaces, AlignmentJitter
 from datamodules.base import BatchDataset, ZooDataModule
 from datamodules.celeba import CelebA
 from datamodules.cgi import CGI
@@ -26,6 +27,8 @@ __all__ = [
     "IIW",
     "NED",
     "SAW",
+    "AlignedFaces",
+    "AlignmentJitter",
     "BatchDataset",
     "CGIRendered",
     "CelebA",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -166,32 +166,38 @@ def _frames(
 
 
 def cut(
-    wide: Tensor, landmarks: Tensor, centre: Tensor, side: Tensor, roll: Tensor, mirrored: Tensor, size: int
+    wide: Tensor,
+    landmarks: Tensor,
+    centre: Tensor,
+    side: Tensor,
+    roll: Tensor,
+    mirrored: Tensor,
+    size: int,
+    padding: Literal["border", "zeros"] = "border",
 ) -> tuple[Tensor, Tensor]:
     """Cut a square out of each picture, and take the landmarks along.
 
     Args:
-        wide: (B, C, H, W); beyond its border it goes on as it ends.
+        wide: (B, C, H, W).
         landmarks: (B, 68, 2) in its pixels.
         centre: (B, 2) of the squares.
         side: (B,) of the squares.
         roll: (B,) radians, positive clockwise as seen.
         mirrored: (B,) bools: which are flipped left to right after the cut; their landmarks swap sides.
         size: Height and width of the result.
+        padding: Beyond its border a picture goes on as it ends, or is black.
 
     Returns:
         Crops (B, C, size, size) and landmarks (B, 68, 2) in their pixels.
     """
     turn = torch.stack((roll.cos(), -roll.sin(), roll.sin(), roll.cos()), -1).view(-1, 2, 2)
     sign = torch.where(mirrored.to(wide.device), -1.0, 1.0)
-    axis = ((torch.arange(size, device=wide.device) + 0.5) / size - 0.5).to(wide)
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
-    offset = torch.stack((x, y), -1).view(1, -1, 2) * side.view(-1, 1, 1)
-    offset = torch.stack((offset[..., 0] * sign[:, None], offset[..., 1]), -1)
-    places = offset @ turn.mT + centre[:, None]
     extent = wide.new_tensor([wide.shape[-1], wide.shape[-2]])
-    grid = ((places * 2 + 1) / extent - 1).view(-1, size, size, 2)
-    crops = F.grid_sample(wide, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    # from the crop's coordinates to the picture's, both from -1 at one edge to 1 at the other
+    across = turn * torch.stack((sign, torch.ones_like(sign)), -1)[:, None] * side.view(-1, 1, 1) / extent[:, None]
+    middle = (centre * 2 + 1) / extent - 1
+    grid = F.affine_grid(torch.cat((across, middle[..., None]), -1), [len(wide), 1, size, size], align_corners=False)
+    crops = F.grid_sample(wide, grid, mode="bilinear", padding_mode=padding, align_corners=False)
     points = (landmarks - centre[:, None]) @ turn
     points = points * torch.stack((sign, torch.ones_like(sign)), -1)[:, None]
     points = points * (size / side.view(-1, 1, 1)) + (size - 1) / 2

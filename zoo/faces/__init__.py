@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zoo.faces.alignment import align_face, aligned_boxes, aligned_crop, alignment
 from zoo.faces.crop import Crop, square_crop
 from zoo.faces.detection import detect_faces, require_face, whole_picture
 from zoo.faces.face import Face
@@ -13,6 +14,10 @@ __all__ = [
     "FACE_CROP",
     "Crop",
     "Face",
+    "align_face",
+    "aligned_boxes",
+    "aligned_crop",
+    "alignment",
     "crop_box",
     "crop_box_from_landmarks",
     "detect_faces",
