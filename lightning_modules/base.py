@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 import torch
 from pytorch_lightning import LightningDataModule, LightningModule
@@ -13,6 +13,9 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 
 from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from zoo.inference import Prediction
 
 __all__ = ["Batch", "Predictor", "ZooModule"]
 
@@ -43,12 +46,18 @@ class ZooModule(LightningModule):
         lr: Learning rate of Adam.
         weight_decay: On weights of two or more dimensions; biases and gains have none.
         schedule: ``constant``; ``cosine``: a warm-up over the first twentieth of all steps, then a cosine to zero; or
-            ``multistep``: a tenth at each of ``milestones``.
+            ``multistep``: ``milestone_factor`` (a tenth, if the paper has no other) at each of ``milestones``.
         milestones: Steps of the optimiser.
     """
 
     card_name: ClassVar[str]
     """The name on the card."""
+
+    machine_arguments: ClassVar[tuple[str, ...]] = ()
+    """Constructor arguments that name files of this machine: they are the command line's, not those of the weights."""
+
+    milestone_factor: ClassVar[float] = 0.1
+    """What the learning rate is multiplied by at each of ``milestones``."""
 
     def __init__(
         self,
@@ -95,9 +104,50 @@ class ZooModule(LightningModule):
         """Further pictures (B,3,H,W) of a prediction for ``predict``, such as other lights; none by default."""
         return {}
 
+    def write(self, found: Prediction, folder: Path) -> list[Path]:
+        """Write further files of one picture for ``predict``, such as a mesh; none by default.
+
+        Args:
+            found: What ``predict_image`` saw: ``found.outputs`` is all that ``forward`` gave, ``found.photo`` and
+                ``found.crop`` lead back to the whole photo.
+            folder: Where they shall lie; it may not exist yet (``zoo.files.written_whole`` makes it).
+
+        Returns:
+            The files, in the order in which a person wants to hear of them.
+        """
+        return []
+
+    def combine(self, outputs: Sequence[Batch]) -> list[dict[str, Tensor]]:
+        """Make the answers for several pictures of one person agree, for ``predict --same-person``.
+
+        Args:
+            outputs: What ``forward`` gave for each picture, each a batch of one.
+
+        Returns:
+            As many answers with the same keys, in the same order.
+
+        Raises:
+            UserError: The model sees each picture by itself; that is the default.
+        """
+        raise UserError(
+            f"{self.card_name} sees each picture by itself and cannot join several of one person; "
+            "leave out --same-person."
+        )
+
     def starting_weights(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """What training starts from, given the tensors of another module of this class: those, by default."""
         return state
+
+    def check_weights(self, state: Mapping[str, Tensor], source: str) -> None:
+        """Say why tensors cannot be meant for this module, before their names and shapes are looked at.
+
+        Args:
+            state: Tensors under the module's names.
+            source: Where they come from, for the message.
+
+        Raises:
+            UserError: They belong to something else, such as another face model.
+        """
 
     def baselines(self, data: LightningDataModule) -> dict[str, Predictor]:
         """The trivial answers that the model is set beside, by names for people; none by default.
@@ -159,7 +209,7 @@ class ZooModule(LightningModule):
             return optimizer
         scheduler: torch.optim.lr_scheduler.LRScheduler
         if self.schedule == "multistep":
-            scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, self.milestones)
+            scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, self.milestones, self.milestone_factor)
         else:
             scheduler = self._warm_cosine(optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
@@ -177,6 +227,10 @@ class ZooModule(LightningModule):
         return torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [warm])
 
     # Weights
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse tensors that mean something else here."""
+        self.check_weights(checkpoint["state_dict"], "the checkpoint")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say whose checkpoint it is, so that another model can refuse it."""

@@ -22,6 +22,7 @@ The state it is given has the file's own names: nested dicts are flattened with 
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -148,10 +149,11 @@ def load_file(card: ModelCard, path: str | Path, **overrides: Any) -> ZooModule:
     """
     checkpoint = read_checkpoint(path)
     hparams, state = _our_names(card, checkpoint)
+    strange = [each for each in hparams if each not in inspect.signature(card.import_class()).parameters]
     try:
         module = zoo.create(card.name, **{**hparams, **overrides})
     except UserError as error:
-        if set(hparams) <= set(overrides):
+        if not strange:  # such as a face model that lies elsewhere on this machine: its own sentence says it best
             raise
         raise UserError(f"{checkpoint.path} was written by another version of {card.name}: {error}") from error
     load_weights(module, state, source=str(checkpoint.path), name=card.name)
@@ -170,6 +172,9 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, source: str,
     Raises:
         UserError: Names or shapes differ; the message counts them and gives the first.
     """
+    check = getattr(module, "check_weights", None)
+    if check is not None:
+        check(state, source)
     own = {k: v for k, v in module.state_dict().items() if not k.endswith(".num_batches_tracked")}
     needed = [k for k in own if not k.startswith(training_only(module) or ("\0",))]
     given = {k: v for k, v in state.items() if not k.endswith(".num_batches_tracked")}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from zoo.imaging import display, read_image
 if TYPE_CHECKING:
     from lightning_modules.base import ZooModule
 
-__all__ = ["Prediction", "predict_image"]
+__all__ = ["Prediction", "predict_image", "same_person"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,15 @@ class Prediction:
         layers: ``image`` as the model was given it, and the outputs on its card; each with a batch of one, on the CPU.
         views: Further pictures (1,3,H,W) that the module draws of it, such as other lights, by title.
         crop: Where the model's picture lies in the photo; None where it is the whole photo.
+        photo: The photo itself (3,H,W), sRGB in [0,1], on the CPU.
+        outputs: Everything that ``forward`` gave, also what the card does not list; on the CPU.
     """
 
     layers: dict[str, Tensor]
     views: dict[str, Tensor]
     crop: Crop | None
+    photo: Tensor
+    outputs: dict[str, Tensor] = field(default_factory=dict)
 
     def pictures(self) -> dict[str, Tensor]:
         """Everything that can be looked at, (1,3,H,W) by title: input, layers, views."""
@@ -68,7 +73,7 @@ def predict_image(
     """
     card = load_card(model.card_name)
     name = "the picture" if isinstance(image, Tensor) else str(image)
-    photo = image if isinstance(image, Tensor) else read_image(image)
+    photo = whole = image if isinstance(image, Tensor) else read_image(image)
     if photo.ndim != 3 or photo.shape[0] != 3:
         raise UserError(f"{name} has shape {tuple(photo.shape)}; a picture is (3, height, width).")
     crop = None
@@ -81,11 +86,39 @@ def predict_image(
             f"{name} is {width} x {height} pixels; {card.name} needs at least {card.size.min} on each side."
         )
     batch = photo[None].to(next(model.parameters(), torch.empty(0)).device)
-    outputs = model(batch)
-    layers = {key: outputs[key] for key in card.outputs if key in outputs}
-    views = model.views(outputs)
+    return _prediction(model, batch, model(batch), crop, whole)
+
+
+@torch.inference_mode()
+def same_person(model: ZooModule, predictions: Sequence[Prediction]) -> list[Prediction]:
+    """Let pictures of one person agree: what the module's ``combine`` makes of what was seen in each.
+
+    Args:
+        model: The module that made them.
+        predictions: What ``predict_image`` saw in each picture.
+
+    Returns:
+        As many, in the same order.
+
+    Raises:
+        UserError: The model cannot do that.
+    """
+    device = next(model.parameters(), torch.empty(0)).device
+    given = [{key: value.to(device) for key, value in each.outputs.items()} for each in predictions]
+    return [
+        _prediction(model, each.layers["image"].to(device), outputs, each.crop, each.photo)
+        for each, outputs in zip(predictions, model.combine(given), strict=True)
+    ]
+
+
+def _prediction(
+    model: ZooModule, image: Tensor, outputs: Mapping[str, Tensor], crop: Crop | None, photo: Tensor
+) -> Prediction:
+    listed = {key: outputs[key] for key in load_card(model.card_name).outputs if key in outputs}
     return Prediction(
-        {key: value.cpu() for key, value in {"image": batch, **layers}.items()},
-        {title: value.cpu() for title, value in views.items()},
+        {key: value.cpu() for key, value in {"image": image, **listed}.items()},
+        {title: value.cpu() for title, value in model.views(outputs).items()},
         crop,
+        photo.cpu(),
+        {key: value.cpu() for key, value in outputs.items()},
     )

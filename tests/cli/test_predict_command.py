@@ -60,6 +60,14 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(toy, run, weights):
         ("a.png -o out --weights none.ckpt", "there is no file none.ckpt"),
         ("a.png", "-o/--output is missing"),
         ("a.png -o out --size big", "invalid int value: 'big'"),
+        (
+            "a.png b.png -o out --weights toy.safetensors --same-person",
+            "toy sees each picture by itself and cannot join several of one person",
+        ),
+        ("a.png -o out --model.widht 4", "predict has no option --model.widht. Did you mean --model.width?"),
+        ("a.png -o out --model.lr slow", "--model.lr takes a number, not 'slow'"),
+        ("a.png -o out --model.lr", "--model.lr lacks its value"),
+        ("a.png -o out --weights toy.safetensors --model.width 8", "do not fit toy"),
     ],
 )
 def test_mistakes_exit_with_2(toy, run, weights, arguments, said):
@@ -83,3 +91,31 @@ def test_a_card_that_wants_faces_gets_a_crop(toy, monkeypatch):
     assert found.crop.side == 40
     with pytest.raises(UserError, match="no face found in the picture"):
         predict_image(Toy().eval(), torch.zeros(3, 40, 30))
+
+
+def test_arguments_of_the_model_and_its_own_files(toy, run, weights):
+    given = ("--model", "toy", "--model.pause", "1e-1", "a.png", "-o", "out", "--weights", weights)
+    code, out, err = run("predict", *given)
+    assert (code, err) == (0, "")
+    assert out == "a.png -> out/a/panel.png and size.txt\n"
+    assert (toy / "out/a/size.txt").read_text() == "20x24"
+
+
+def test_pictures_of_one_person_are_joined(toy, run, weights, monkeypatch):
+    def combine(self, outputs):
+        mean = torch.stack([each["albedo"].mean() for each in outputs]).mean()
+        return [{"albedo": torch.full_like(each["albedo"], mean)} for each in outputs]
+
+    monkeypatch.setattr(Toy, "combine", combine)
+    images = ("a.png", "lost.png", "b.png")
+    code, out, err = run("predict", "--model", "toy", *images, "-o", "out", "--weights", weights, "--same-person")
+    assert code == 2
+    assert "lost.png does not exist" in err
+    assert out.splitlines() == ["a.png -> out/a/panel.png", "b.png -> out/b/panel.png"]
+    assert read_image(toy / "out/a/albedo.png").unique().numel() <= 1
+    torch.testing.assert_close(
+        read_image(toy / "out/a/albedo.png")[:, 0, 0], read_image(toy / "out/b/albedo.png")[:, 0, 0]
+    )
+    code, out, err = run("predict", "--model", "toy", "a.png", "-o", "out", "--weights", weights, "--same-person")
+    assert (code, out) == (2, "")
+    assert "name two or more" in err

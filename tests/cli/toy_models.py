@@ -50,6 +50,13 @@ class Toy(ZooModule):
     def views(self, prediction):
         return {"half light": prediction["albedo"].clamp(0, 1) / 2}
 
+    def write(self, found, folder):
+        if self.pause == 0:
+            return []
+        size = folder / "size.txt"
+        size.write_text("{}x{}".format(*found.photo.shape[1:]))
+        return [size]
+
     def baselines(self, data):
         return {"grey": Grey(), "dark grey": Grey(0.1)}
 
