@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datamodules.aflw2000 import AFLW2000
 from datamodules.aligned_faces import AlignedFaces, AlignmentJitter
 from datamodules.base import BatchDataset, ZooDataModule
 from datamodules.celeba import CelebA
 from datamodules.cgi import CGI
 from datamodules.cgi_rendered import CGIRendered
+from datamodules.face_photos import FacePhotos
 from datamodules.faces import ProceduralFaces
 from datamodules.folder import ImageFolder
 from datamodules.iiw import IIW
@@ -21,17 +23,21 @@ from datamodules.scenes.module import ProceduralScenes
 from datamodules.sfs_supervision import SfSSupervision
 from datamodules.sfsnet_synthetic import SfSNetSynthetic
 from datamodules.sintel import SintelIntrinsic
+from datamodules.w300lp import W300LP
 
 __all__ = [
+    "AFLW2000",
     "CGI",
     "IIW",
     "NED",
     "SAW",
+    "W300LP",
     "AlignedFaces",
     "AlignmentJitter",
     "BatchDataset",
     "CGIRendered",
     "CelebA",
+    "FacePhotos",
     "Illuminations",
     "ImageFolder",
     "Interleaved",
