@@ -43,6 +43,7 @@ class ReconNet(nn.Module):
     def __init__(self, backbone: str = "resnet50", identity: int = 80, expression: int = 64, texture: int = 80) -> None:
         super().__init__()
         self.backbone, self._shallow_place, self.shallow_channels = _timm_backbone(backbone)
+        self.backbone.to(memory_format=torch.channels_last)  # a third less time of a small one's training on a CPU
         self.deep_channels: int = self.backbone.head_hidden_size
         outputs = (
             identity,
