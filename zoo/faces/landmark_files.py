@@ -17,7 +17,7 @@ __all__ = ["face_from_landmarks", "read_landmarks"]
 _ORDER = "left eye, right eye, nose tip, left and right mouth corner as seen in the picture, or the 68 points of iBUG"
 
 
-def read_landmarks(path: str | Path, image: Tensor | None = None) -> Tensor:
+def read_landmarks(path: str | Path, image: Tensor | None = None, *, y_up: bool = False) -> Tensor:
     """Read the landmarks of one face: 5 or 68 lines of ``x y`` in pixels.
 
     Blanks, tabs or commas part the numbers; empty lines and lines that begin with ``#`` are skipped.
@@ -25,9 +25,10 @@ def read_landmarks(path: str | Path, image: Tensor | None = None) -> Tensor:
     Args:
         path: The text file.
         image: (3, H, W); if given, eyes, nose and mouth must lie inside it.
+        y_up: Whether the file counts y up from the image's bottom row, as Deep3DFaceRecon saves its 68 points.
 
     Returns:
-        (5, 2) or (68, 2) float32.
+        (5, 2) or (68, 2) float32, y down.
 
     Raises:
         UserError: The file is missing, or holds something else, or the points make no face.
@@ -54,6 +55,9 @@ def read_landmarks(path: str | Path, image: Tensor | None = None) -> Tensor:
     if len(rows) not in (5, 68):
         raise UserError(f"{path} holds {len(rows)} points; 5 or 68 are needed ({_ORDER}).")
     points = torch.tensor(rows, dtype=torch.float32)
+    if y_up:
+        assert image is not None, "the bottom row must be known"
+        points[:, 1] = image.shape[-2] - 1 - points[:, 1]
     _check(points, path, image)
     return points
 
