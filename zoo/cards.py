@@ -154,7 +154,7 @@ class ModelCard:
     paper: Paper | None = None
     code: Code | None = None
     trainable: bool = True
-    faces: Literal["crop", "none"] = "none"
+    faces: Literal["crop", "align", "none"] = "none"
     size: Size = field(default_factory=Size)
     results: list[Result] = field(default_factory=list)
     weights: list[Weights] = field(default_factory=list)

@@ -258,7 +258,8 @@ class ZooCLI(LightningCLI):
 
         card = _card_of(self.model)
         if card is not None:
-            source = load(card.name, weights=path)
+            here = {name: self.model.hparams[name] for name in self.model.machine_arguments}
+            source = load(card.name, weights=path, **here)
             if self.subcommand != "fit":
                 self.model = source
                 return
