@@ -133,7 +133,8 @@ class ModelCard:
         outputs: Contract keys that come out.
         status: How far it has been proved: trains, matches-code, matches-paper.
         trainable: Whether there is anything to train; a method without parameters has no weights and needs none.
-        faces: ``crop`` where pictures must be cut to the face first.
+        faces: ``crop`` where pictures must be cut to the face first, ``align`` where by its landmarks, at the scale and
+            place of Deep3DFaceRecon.
         size: Side lengths of pictures.
         results: The paper's figures beside ours.
         weights: What can be loaded.

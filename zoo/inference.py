@@ -12,7 +12,7 @@ from torch import Tensor
 
 from zoo.cards import load_card
 from zoo.errors import UserError
-from zoo.faces import Crop, require_face, square_crop
+from zoo.faces import Crop, align_found_face, require_face, square_crop
 from zoo.imaging import display, read_image
 
 if TYPE_CHECKING:
@@ -77,9 +77,13 @@ def predict_image(
     if photo.ndim != 3 or photo.shape[0] != 3:
         raise UserError(f"{name} has shape {tuple(photo.shape)}; a picture is (3, height, width).")
     crop = None
-    if card.faces == "crop":
+    if card.faces != "none":
         side = size or int(getattr(model, "size", card.size.train))
-        photo, crop = square_crop(photo, require_face(photo, name, detector, face), side)
+        chosen = require_face(photo, name, detector, face)
+        if card.faces == "align":
+            photo, crop = align_found_face(photo, chosen, side, name)
+        else:
+            photo, crop = square_crop(photo, chosen, side)
     elif min(photo.shape[-2:]) < card.size.min:
         height, width = photo.shape[-2:]
         raise UserError(

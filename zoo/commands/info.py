@@ -97,9 +97,9 @@ def _keys(card: ModelCard) -> RenderableType:
     size = f"sides of {card.size.min} pixels and more" + (
         f", multiples of {card.size.multiple}" if card.size.multiple > 1 else ""
     )
-    crop = "; faces are found and cut out by predict" if card.faces == "crop" else ""
+    found = {"crop": "; faces are found and cut out by predict", "align": "; faces are found and aligned by predict"}
     trained = f"trained at {card.size.train}; " if card.trainable else ""
-    table.add_row("size", "", "", f"{trained}{size}{crop}")
+    table.add_row("size", "", "", f"{trained}{size}{found.get(card.faces, '')}")
     return table
 
 

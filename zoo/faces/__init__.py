@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.faces.alignment import align_face, aligned_boxes, aligned_crop, alignment
+from zoo.faces.alignment import align_face, align_found_face, aligned_boxes, aligned_crop, alignment
 from zoo.faces.crop import Crop, square_crop
 from zoo.faces.detection import detect_faces, require_face, whole_picture
 from zoo.faces.face import Face
@@ -15,6 +15,7 @@ __all__ = [
     "Crop",
     "Face",
     "align_face",
+    "align_found_face",
     "aligned_boxes",
     "aligned_crop",
     "alignment",

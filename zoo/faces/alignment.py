@@ -9,17 +9,21 @@ Source: Deng et al., "Accurate 3D Face Reconstruction with Weakly-Supervised Lea
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from zoo.errors import UserError
-from zoo.faces.crop import Crop
+from zoo.faces.crop import Crop, square_crop
 from zoo.faces.face import Face
 from zoo.faces.framing import five_points
+from zoo.faces.landmarks import find_landmarks
 
-__all__ = ["REFERENCE_POINTS", "align_face", "aligned_boxes", "aligned_crop", "alignment"]
+__all__ = ["REFERENCE_POINTS", "align_face", "align_found_face", "aligned_boxes", "aligned_crop", "alignment"]
 
 REFERENCE_POINTS = (
     (-0.31148657, 0.29036078, 0.13377953),
@@ -140,6 +144,50 @@ def align_face(photo: Tensor, face: Face, size: int = _SIZE) -> tuple[Tensor, Cr
     crop[:, seen[1] - up : seen[3] - up, seen[0] - left : seen[2] - left] = pixels
     centre = ((left + size / 2) * width / w - 0.5, (up + size / 2) * height / h - 0.5)
     return crop.to(photo), Crop(centre, size / 2 * (width / w + height / h), size)
+
+
+def align_found_face(photo: Tensor, face: Face, size: int, path: str | Path) -> tuple[Tensor, Crop]:
+    """Align a face as a detector, a file or a person gave it; notes on stderr say what a person should know.
+
+    Args:
+        photo: (3, H, W), sRGB-encoded, in [0, 1].
+        face: Without landmarks they are searched for; a whole picture (``framed``) is taken as an aligned crop.
+        size: Side of the crop.
+        path: The photo's file, named in the notes.
+
+    Returns:
+        What ``align_face`` gives.
+
+    Raises:
+        UserError: What ``align_face`` says.
+    """
+    if face.framed:
+        return square_crop(photo, face, size)
+    if face.landmarks is None:
+        face = find_landmarks(photo, face)
+        print(f"zoo: the landmarks found in {path} are uncertain (--landmarks FILE gives better ones)", file=sys.stderr)
+    if _is_cut(photo, face):
+        print(
+            f"zoo: the face in {path} is cut by the border of the photo; what lies beyond is black to the model, and "
+            "its shape a guess",
+            file=sys.stderr,
+        )
+    return align_face(photo, face, size)
+
+
+_FACE = 0.36
+"""Half a face, from brows to chin and from cheek to cheek, in sides of its aligned square."""
+
+
+def _is_cut(photo: Tensor, face: Face) -> bool:
+    """Whether a part of the face lies outside of the photo: one of its 68 points, or what five let expect."""
+    assert face.landmarks is not None
+    points = face.landmarks.double()
+    if len(points) == 5:
+        centre, side = aligned_boxes(points[None])
+        points = torch.cat((centre - _FACE * side, centre + _FACE * side))
+    limits = points.new_tensor([photo.shape[-1], photo.shape[-2]]) - 0.5
+    return bool(((points < -0.5) | (points > limits)).any())
 
 
 def _steps(points: Tensor, height: int, width: int, size: int) -> tuple[float, tuple[float, float], tuple[int, int]]:

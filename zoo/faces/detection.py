@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def _with_landmarks(image: Tensor, faces: list[Face]) -> list[Face]:
 
 
 def require_face(image: Tensor, path: str | Path, detector: str = "auto", which: str | int = "largest") -> Face:
-    """Find the one face that is meant, or say why not.
+    """Find the one face that is meant, or say why not; a note on stderr says which one of several was taken.
 
     Args:
         image: (3, H, W), sRGB-encoded, in [0, 1].
@@ -88,7 +89,17 @@ def require_face(image: Tensor, path: str | Path, detector: str = "auto", which:
     if index >= len(faces):
         count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
         raise UserError(f"there is no face {index} in {path}: {count} found, counted from 0.")
-    return faces[index]
+    face = faces[index]
+    if which == "largest" and len(faces) > 1:
+        x, y = (round(place) for place in face.centre)
+        others = (
+            "--face 1 takes the other" if len(faces) == 2 else f"--face 1 to {len(faces) - 1} take the others, by size"
+        )
+        print(
+            f"zoo: {path} shows {len(faces)} faces; the largest, around ({x}, {y}), was taken ({others})",
+            file=sys.stderr,
+        )
+    return face
 
 
 def whole_picture(image: Tensor) -> Face:
