@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.deep3dface.coefficients import Sizes
+from lightning_modules.deep3dface.colour import lit_colour
 from lightning_modules.deep3dface.light import shading, to_light
+from lightning_modules.deep3dface.normals import batch_normals
 from lightning_modules.deep3dface.regions import face_regions
 from zoo.errors import UserError
-from zoo.imaging import linear_to_srgb, srgb_to_linear
+from zoo.imaging import linear_to_srgb
 from zoo.morphable import MorphableModel
 from zoo.morphable.canonical import landmark_positions
 from zoo.render import PerspectiveCamera, euler_to_matrix, interpolate, rasterize, vertex_normals
@@ -99,11 +101,11 @@ class FaceDecoder(nn.Module):
         texture_basis = model.albedo_basis.cpu()[ids]
         buffers = {
             "centre": centre,
-            "mean": (model.mean.cpu()[ids] * unit - centre).flatten(),
-            # rows of one coefficient each: a small batch then reads the basis once, from front to back
-            "basis": (shape_basis * unit).flatten(0, 1).T.contiguous(),
-            "texture_mean": model.albedo_mean.cpu()[ids].flatten(),
-            "texture_basis": texture_basis.flatten(0, 1).T.contiguous(),
+            # x of all vertices, then y, then z: turning, lighting and colouring run over whole planes
+            "mean": (model.mean.cpu()[ids] * unit - centre).T.flatten(),
+            "basis": (shape_basis * unit).permute(2, 1, 0).flatten(1).contiguous(),
+            "texture_mean": model.albedo_mean.cpu()[ids].T.flatten(),
+            "texture_basis": texture_basis.permute(2, 1, 0).flatten(1).contiguous(),
             "triangles": new_id[triangles],
             "front_triangles": new_id[triangles[front]],
             "is_front": front,
@@ -145,11 +147,11 @@ class FaceDecoder(nn.Module):
         decoded = self.geometry(parts)
         with self._exact():
             rotation = euler_to_matrix(self._number(parts["angles"]))
-            unposed = vertex_normals(decoded["shape"], self.triangles, weighting="equal")
-            normals = unposed @ rotation.mT
+            # of the unposed face, as the paper has it, which is the same
+            normals = turn(self._normals(decoded["shape"]), rotation)
             texture = self.texture(parts["texture"])
             lit = shading(normals, self._number(parts["gamma"]))
-            colour = self._colour(texture, lit)
+            colour = lit_colour(texture, lit) if self.lighting == "linear" else texture * lit
         return {**decoded, "normals": normals, "texture": texture, "shading": lit, "colour": colour}
 
     def geometry(self, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -164,26 +166,26 @@ class FaceDecoder(nn.Module):
         with self._exact():
             rotation = euler_to_matrix(self._number(parts["angles"]))
             shape = self.shape(parts["identity"], parts["expression"])
-            vertices = shape @ rotation.mT + self._number(parts["translation"])[:, None]
-            corners = vertices[:, self.landmark_vertices]
-            landmarks = self.camera.project((corners * self.landmark_weights[..., None]).sum(-2) - self._camera_place())
-            column, row, _ = landmarks.unbind(-1)
+            vertices = turn(shape, rotation) + self._number(parts["translation"])[:, None]
+            corners = vertices.mT.index_select(2, self.landmark_vertices.flatten()).unflatten(2, (68, -1))
+            marks = (corners * self.landmark_weights).sum(-1).mT
+            column, row, _ = self.camera.project(marks - self._camera_place()).unbind(-1)
         return {
             "shape": shape,
             "vertices": vertices,
             "points": torch.stack((column, self.size - 1 - row), -1),
-            "landmarks": landmarks[..., :2],
+            "landmarks": torch.stack((column, row), -1),
         }
 
     def shape(self, identity: Tensor, expression: Tensor) -> Tensor:
         """The unposed, recentred face (B,V,3) in decimetres, of identity (B,I) and expression (B,E)."""
         coefficients = torch.cat((self._number(identity), self._number(expression)), 1)
         # added last: a sum that runs from the mean on rounds so much that normals of small triangles move
-        return (coefficients @ self.basis).add_(self.mean).unflatten(1, (-1, 3))
+        return (coefficients @ self.basis).add_(self.mean).unflatten(1, (3, -1)).mT
 
     def texture(self, texture: Tensor) -> Tensor:
         """Display-encoded colours (B,V,3) of the coefficients (B,T), not clamped."""
-        raw = (self._number(texture) @ self.texture_basis).add_(self.texture_mean).unflatten(1, (-1, 3))
+        raw = (self._number(texture) @ self.texture_basis).add_(self.texture_mean).unflatten(1, (3, -1)).mT
         return raw if self.model.albedo_encoding == "srgb" else linear_to_srgb(raw)
 
     def render(
@@ -241,11 +243,10 @@ class FaceDecoder(nn.Module):
                 "landmarks": decoded["landmarks"],
             }
 
-    def _colour(self, texture: Tensor, lit: Tensor) -> Tensor:
-        if self.lighting == "encoded":
-            return texture * lit
-        # no light is negative, and no surface gives back more than it gets: as in the truth of procedural faces
-        return linear_to_srgb(srgb_to_linear(texture.clamp(0, 1)) * lit.clamp_min(0))
+    def _normals(self, shape: Tensor) -> Tensor:
+        if len(shape) == 1 or torch.compiler.is_compiling():
+            return vertex_normals(shape, self.triangles, weighting="equal")
+        return batch_normals(shape, self.triangles)
 
     def _camera_place(self) -> Tensor:
         return self.centre.new_tensor([0.0, 0.0, CAMERA_DISTANCE])
@@ -256,6 +257,11 @@ class FaceDecoder(nn.Module):
     def _exact(self) -> torch.autocast:
         """Half precision would move vertices by a millimetre, and landmarks by a pixel."""
         return torch.autocast(self.mean.device.type, enabled=False)
+
+
+def turn(points: Tensor, rotation: Tensor) -> Tensor:
+    """Turn points (B,V,3) by matrices (B,3,3) acting on columns; planes in memory stay planes."""
+    return (rotation @ points.mT).mT
 
 
 def _landmarks(model: MorphableModel) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,9 @@ _TO_YCBCR = ((65.481, 128.553, 24.966), (-37.797, -74.203, 112.0), (112.0, -93.7
 _OFFSET = (16.0, 128.0, 128.0)
 """ITU-R BT.601, from RGB in 0..1 to the range of studios."""
 
+_MIDDLE = 0.5
+"""Subtracted from colours first, so that the terms of the polynomials do not cancel."""
+
 _SKIN = (
     (0.24063933, (113.71862, 103.39613, 164.08226), 5692842.5,
      (0.0019472069, 0.0020450759, -0.00060243998, 0.017700525, 0.0051420014, 0.0081308950)),
@@ -59,26 +62,36 @@ def skin_probability(image: Tensor) -> Tensor:
         0.989...
     """
     exact = image if image.dtype == torch.float64 else image.float()
-    matrix, shift, logarithm = (torch.from_numpy(a).to(exact) for a in _gaussians())
+    matrix, constant = (torch.from_numpy(array).to(exact) for array in _gaussians())
     with torch.autocast(image.device.type, enabled=False):
-        colours = exact.flatten(2)
-        # |A (x - mu)|^2 of the eight Gaussians at once: a distance stays exact where a polynomial would cancel
-        distance = (matrix @ colours + shift).square().unflatten(1, (8, 3)).sum(2)
-        density = logarithm[:, None] - distance / 2
-        skin, other = density[:, :4].logsumexp(1), density[:, 4:].logsumexp(1)
-        # by logarithms: far from all Gaussians both densities would round to 0
-        probability = (skin - other + math.log(PRIOR / (1 - PRIOR))).sigmoid()
+        # picture by picture: what is computed for one stays in the cache
+        probability = torch.cat([_posterior(picture - _MIDDLE, matrix, constant) for picture in exact.flatten(2)])
     return probability.to(image.dtype).unflatten(1, image.shape[-2:])[:, None]
 
 
+def _posterior(colours: Tensor, matrix: Tensor, constant: Tensor) -> Tensor:
+    """(1,N) probabilities of (3,N) colours."""
+    r, g, b = colours
+    terms = torch.stack((r * r, g * g, b * b, r * g, r * b, g * b, r, g, b))
+    density = torch.addmm(constant, matrix, terms)
+    # Relative to the likeliest: far from all Gaussians every density by itself would round to 0.
+    density.sub_(density.amax(0)).exp_()
+    return density[:4].sum(0, keepdim=True) / density.sum(0)
+
+
 @lru_cache(maxsize=1)
-def _gaussians() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """For RGB in 0..1: A (24,3) and -A mu (24,1) with A^T A the inverse covariance, and logs of the factors (8,)."""
-    to_ycbcr, offset = np.array(_TO_YCBCR), np.array(_OFFSET)
-    rows, shifts, logs = [], [], []
-    for weight, mean, determinant, (a, b, c, d, e, f) in _SKIN + _OTHER:
-        root = np.linalg.cholesky(np.array([[a, b, c], [b, d, e], [c, e, f]])).T
-        rows.append(root @ to_ycbcr)
-        shifts.append(root @ (offset - np.array(mean)))
-        logs.append(math.log(weight) - 1.5 * math.log(2 * math.pi) - 0.5 * math.log(determinant))
-    return np.concatenate(rows), np.concatenate(shifts)[:, None], np.array(logs)
+def _gaussians() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logarithms of prior, weight and density of the eight Gaussians, as polynomials of RGB - 0.5: (8,9) and (8,1)."""
+    to_ycbcr = np.array(_TO_YCBCR)
+    middle = np.array(_OFFSET) + _MIDDLE * to_ycbcr.sum(1)
+    rows, constants = [], []
+    for prior, gaussians in ((PRIOR, _SKIN), (1 - PRIOR, _OTHER)):
+        for weight, mean, determinant, (a, b, c, d, e, f) in gaussians:
+            inverse = np.array([[a, b, c], [b, d, e], [c, e, f]])
+            away = middle - np.array(mean)
+            square = to_ycbcr.T @ inverse @ to_ycbcr
+            rows.append([*-0.5 * square.diagonal(), -square[0, 1], -square[0, 2], -square[1, 2],
+                         *-(to_ycbcr.T @ inverse @ away)])  # fmt: skip
+            volume = 0.5 * (3 * math.log(2 * math.pi) + math.log(determinant))
+            constants.append(math.log(prior * weight) - volume - 0.5 * away @ inverse @ away)
+    return np.array(rows), np.array(constants)[:, None]
