@@ -9,8 +9,10 @@ from zoo.metrics.landmark_nme import LandmarkNME
 from zoo.metrics.light import LightError
 from zoo.metrics.lmse import LMSE, ScaleInvariantLMSE
 from zoo.metrics.normals import NormalError, NormalsWithin, angular_error
+from zoo.metrics.now_error import NOW_LANDMARKS, NowError, fit_now
 from zoo.metrics.photometric_error import PhotometricError
 from zoo.metrics.saw_ap import SAWAveragePrecision
+from zoo.metrics.scan_error import ScanError, face_of_scan, fit_micc
 from zoo.metrics.segmentation import ClassAccuracy, MeanIoU, PixelAccuracy
 from zoo.metrics.vertex_error import VertexError
 from zoo.metrics.whdr import WHDR
@@ -18,6 +20,7 @@ from zoo.metrics.whdr import WHDR
 __all__ = [
     "DSSIM",
     "LMSE",
+    "NOW_LANDMARKS",
     "WHDR",
     "ClassAccuracy",
     "IdentityCosine",
@@ -29,11 +32,16 @@ __all__ = [
     "MeanIoU",
     "NormalError",
     "NormalsWithin",
+    "NowError",
     "PhotometricError",
     "PixelAccuracy",
     "SAWAveragePrecision",
     "ScaleInvariantLMSE",
     "ScaleInvariantMSE",
+    "ScanError",
     "VertexError",
     "angular_error",
+    "face_of_scan",
+    "fit_micc",
+    "fit_now",
 ]
