@@ -10,13 +10,16 @@ from datamodules.cgi import CGI
 from datamodules.cgi_rendered import CGIRendered
 from datamodules.face_photos import FacePhotos
 from datamodules.faces import ProceduralFaces
+from datamodules.facewarehouse import FaceWarehouse
 from datamodules.folder import ImageFolder
 from datamodules.iiw import IIW
 from datamodules.illuminations import Illuminations
 from datamodules.interleaved import Interleaved
 from datamodules.landmark_crops import LandmarkCrops
+from datamodules.micc import MICC
 from datamodules.mit_intrinsic import MITIntrinsic
 from datamodules.ned import NED
+from datamodules.now import NoW
 from datamodules.pseudo_labels import PseudoLabels, PseudoLabelWriter
 from datamodules.saw import SAW
 from datamodules.scenes.module import ProceduralScenes
@@ -29,6 +32,7 @@ __all__ = [
     "AFLW2000",
     "CGI",
     "IIW",
+    "MICC",
     "NED",
     "SAW",
     "W300LP",
@@ -38,11 +42,13 @@ __all__ = [
     "CGIRendered",
     "CelebA",
     "FacePhotos",
+    "FaceWarehouse",
     "Illuminations",
     "ImageFolder",
     "Interleaved",
     "LandmarkCrops",
     "MITIntrinsic",
+    "NoW",
     "ProceduralFaces",
     "ProceduralScenes",
     "PseudoLabelWriter",

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
+import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import trimesh
 from scipy.io import savemat
 from torch import Tensor
 
-from datamodules import AFLW2000, W300LP, AlignedFaces
+from datamodules import AFLW2000, MICC, W300LP, AlignedFaces, FaceWarehouse, NoW
+from datamodules.facewarehouse import read_land
 from datamodules.matlab_faces import rotation_from_3ddfa
+from datamodules.scans import read_box, read_picked_points, read_scan
 from zoo.contract import LANDMARK_FLIP, check
 from zoo.errors import UserError
-from zoo.imaging import write_image
+from zoo.faces import crop_box, crop_box_from_landmarks, find_landmarks, require_face
+from zoo.imaging import read_image, write_image
+from zoo.metrics import NowError, ScanError
 from zoo.render.camera import euler_to_matrix
 
 
@@ -297,3 +304,378 @@ def test_300wlp_bad(w300lp: Path) -> None:
     write_image(w300lp / "AFW" / "AFW.jpg", torch.rand(3, 8, 8))
     with pytest.raises(UserError, match="not named as the pictures"):
         W300LP(str(w300lp), sets=["AFW"]).prepare_data()
+
+
+# Scans
+
+
+def face_mesh(unit: float = 1.0) -> tuple[Tensor, Tensor]:
+    """A mask of a face of 150 mm height, bulging to +z with a nose in its middle: (V,3) in units, quads (Q,4)."""
+    rows, columns = 21, 17
+    y, x = torch.meshgrid(torch.linspace(75, -75, rows), torch.linspace(-60, 60, columns), indexing="ij")
+    z = 40 - (x / 12).square() - (y / 14).square() + 25 * (-(x.square() + (y + 10).square()) / 300).exp()
+    vertices = torch.stack((x, y, z), -1).reshape(-1, 3) / unit
+    i, j = torch.meshgrid(torch.arange(rows - 1), torch.arange(columns - 1), indexing="ij")
+    first = (i * columns + j).reshape(-1)
+    return vertices, torch.stack((first, first + columns, first + columns + 1, first + 1), -1)
+
+
+def nearest(vertices: Tensor, places: list[tuple[float, float]]) -> Tensor:
+    """Numbers of the vertices nearest to places x, y."""
+    return torch.stack([(vertices[:, :2] - torch.tensor(place)).square().sum(1).argmin() for place in places])
+
+
+SEVEN = [(-45.0, 20.0), (-15.0, 20.0), (15.0, 20.0), (45.0, 20.0), (0.0, -25.0), (-25.0, -50.0), (25.0, -50.0)]
+NOSE = [(0.0, -10.0)]
+
+
+def write_obj(path: Path, vertices: Tensor, quads: Tensor) -> None:
+    """As FaceWarehouse and scanners write it: quads, texture coordinates, normals."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in vertices.tolist()] + ["vt 0.5 0.5", "vn 0 0 1"]
+    lines += ["f " + " ".join(f"{corner + 1}/1/1" for corner in quad) for quad in quads.tolist()]
+    path.write_text("\n".join(lines))
+
+
+def write_pp(path: Path, points: Tensor, shuffled: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        f' <point x="{x}" y="{y}" z="{z}" active="1" name="{name}"/>' for name, (x, y, z) in enumerate(points.tolist())
+    ]
+    head = '<!DOCTYPE PickedPoints>\n<PickedPoints>\n <DocumentData><templateName name="new Template"/></DocumentData>'
+    path.write_text("\n".join((head, *(rows[::-1] if shuffled else rows), "</PickedPoints>")))
+
+
+def write_points(path: Path, points: Tensor) -> None:
+    path.write_text("\n".join(f"{x:.4f} {y:.4f}" for x, y in points.tolist()))
+
+
+PEOPLE = ("FaMoS_180424_03335_TA", "FaMoS_180425_03336_TA")
+
+
+@pytest.fixture
+def now(tmp_path: Path) -> Path:
+    """Two people, a picture in each challenge; the list and the scans lie beside the packed pictures."""
+    inner, lines = tmp_path / "NoW_Dataset" / "final_release_version", []
+    vertices, quads = face_mesh()
+    for number, person in enumerate(PEOPLE):
+        write_obj(tmp_path / "scans" / person / f"natural_head_rotation.00000{number}.obj", vertices, quads)
+        points = vertices[nearest(vertices, SEVEN)]
+        write_pp(tmp_path / "scans_lmks_onlypp" / person / f"scan.00000{number}_picked_points.pp", points, True)
+        for challenge in ("multiview_expressions", "multiview_neutral", "multiview_occlusions", "selfie"):
+            picture = inner / "iphone_pictures" / person / challenge / "IMG_0041.jpg"
+            box = inner / "detected_face" / person / challenge / "IMG_0041.npy"
+            for folder in (picture.parent, box.parent):
+                folder.mkdir(parents=True)
+            write_image(picture, dotted(POINTS))
+            write_points(picture.with_suffix(".txt"), POINTS)
+            sides = {"left": np.float64(40), "right": np.float64(101), "top": 30, "bottom": np.int64(90)}
+            np.save(box, np.array(sides, object), allow_pickle=True)
+            lines.append(f"{person}/{challenge}/IMG_0041.jpg")
+    (tmp_path / "imagepathsvalidation.txt").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_now_gives_what_its_metric_takes(now: Path) -> None:
+    data = NoW(str(now), size=96, batch_size=3)
+    data.prepare_data()
+    batch = next(iter(data.test_dataloader()))
+    check(batch, ["image", "landmarks", "person"])
+    assert batch["group"][:2] == ["multiview_expressions", "multiview_neutral"]
+    assert batch["name"][0] == f"{PEOPLE[0]}/multiview_expressions/IMG_0041"
+    assert (brightest(batch["image"][0]) - batch["landmarks"][0, 30]).norm() < 0.3
+    vertices, quads = face_mesh()
+    torch.testing.assert_close(batch["native_scan_vertices"][0], vertices, atol=1e-5, rtol=0)
+    torch.testing.assert_close(batch["native_scan_landmarks"][0], vertices[nearest(vertices, SEVEN)])
+    triangles = batch["native_scan_triangles"][0]
+    assert len(triangles) == 2 * len(quads)
+    # the reconstruction is the scan itself, smaller and moved: nothing is left to measure
+    metric = NowError()
+    smaller = [0.01 * each + 0.3 for each in batch["native_scan_vertices"]]
+    landmarks = [0.01 * each + 0.3 for each in batch["native_scan_landmarks"]]
+    metric.update(smaller, triangles, batch["native_scan_vertices"], landmarks, batch["native_scan_landmarks"])
+    assert metric.compute()["median"] < 0.05
+
+
+def test_now_by_challenge_and_in_one_folder(now: Path) -> None:
+    assert len(NoW(str(now), challenge="selfie").photos) == 2
+    inner = now / "NoW_Dataset" / "final_release_version"
+    for name in ("scans", "scans_lmks_onlypp", "imagepathsvalidation.txt"):
+        shutil.move(now / name, inner / name)
+    samples = list(NoW(str(inner)).samples())
+    assert [sample.photo.person for sample in samples] == [0] * 4 + [1] * 4
+    assert samples[0].image.shape == (3, 120, 150)
+    assert samples[0].landmarks is not None
+    torch.testing.assert_close(samples[0].landmarks, POINTS, atol=1e-3, rtol=0)
+    assert samples[0].scan.nose_tip is None
+
+
+def test_now_takes_the_face_in_the_box(now: Path) -> None:
+    data = NoW(str(now))
+    photo = data.photos[0]
+    face = data.face(photo, read_image(photo.file))
+    assert face is not None
+    assert face.box == (40.0, 30.0, 101.0, 90.0)
+    photo.file.with_suffix(".txt").unlink()
+    assert data.split("val")[0]["landmarks"].shape == (68, 2)  # of what the landmark network finds in the box
+
+
+def test_now_aligned(now: Path) -> None:
+    batch = next(iter(AlignedFaces(NoW(str(now), size=128), size=64, batch_size=2).val_dataloader()))
+    check(batch, ["image", "landmarks", "person"])
+    assert len(batch["native_scan_vertices"]) == 2
+
+
+def test_now_bad(now: Path) -> None:
+    with pytest.raises(UserError, match="for evaluation"):
+        NoW(str(now)).split("train")
+    with pytest.raises(UserError, match="challenge is portrait"):
+        NoW(str(now), challenge="portrait")
+    data = NoW(str(now))
+    scan = next((now / "scans" / PEOPLE[0]).glob("*.obj"))
+    scan.write_text("v 1 2 3\nf 1 2")
+    with pytest.raises(UserError, match="damaged or cut off"):
+        data.split("val")[0]
+    scan.unlink()
+    with pytest.raises(UserError, match=r"no \.obj or \.ply file"):
+        data.split("val")[0]
+    picture = data.photos[4].file
+    write_points(picture.with_suffix(".txt"), POINTS[:51])
+    with pytest.raises(UserError, match="51 points; 5 or 68"):
+        data.split("val")[4]
+    picture.unlink()
+    with pytest.raises(UserError) as told:
+        NoW(str(now)).prepare_data()
+    for words in ("IMG_0041.jpg", "research only", "now.is.tue.mpg.de", "scans_lmks_onlypp"):
+        assert words in str(told.value)
+    (now / "imagepathsvalidation.txt").write_text("IMG_0041.jpg\n")
+    with pytest.raises(UserError, match="not PERSON/CHALLENGE/PICTURE"):
+        NoW(str(now)).prepare_data()
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return print, ("this must not run",)
+
+
+def test_boxes_run_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    box = tmp_path / "box.npy"
+    np.save(box, np.array({"left": _Evil()}, object), allow_pickle=True)
+    with pytest.raises(UserError, match=r"asks for (builtins|__builtin__)\.print"):
+        read_box(box)
+    assert "must not run" not in capsys.readouterr().out
+    for content, words in ((b"", "damaged"), (pickle.dumps({"left": 1}), "damaged")):
+        box.write_bytes(content)
+        with pytest.raises(UserError, match=words):
+            read_box(box)
+    np.save(box, np.array({"left": 5, "right": 5, "top": 0, "bottom": 9}, object), allow_pickle=True)
+    with pytest.raises(UserError, match="is empty"):
+        read_box(box)
+    np.save(box, np.zeros(4))
+    with pytest.raises(UserError, match="no box of a face"):
+        read_box(box)
+
+
+def test_picked_points(tmp_path: Path) -> None:
+    file, points = tmp_path / "a.pp", torch.randn(8, 3)
+    write_pp(file, points, shuffled=True)
+    torch.testing.assert_close(read_picked_points(file, 7), points)
+    with pytest.raises(UserError, match="8 points, and 9 are needed"):
+        read_picked_points(file, 9)
+    file.write_text(file.read_text()[:200])
+    with pytest.raises(UserError, match="damaged"):
+        read_picked_points(file, 1)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_picked_points(tmp_path / "b.pp", 1)
+
+
+def test_scans_of_other_kinds(tmp_path: Path) -> None:
+    vertices, quads = face_mesh()
+    triangles = torch.cat((quads[:, :3], quads[:, [0, 2, 3]]))
+    trimesh.Trimesh(vertices.numpy(), triangles.numpy(), process=False).export(tmp_path / "a.ply")
+    found, faces = read_scan(tmp_path / "a.ply")
+    torch.testing.assert_close(found, vertices)
+    assert torch.equal(faces, triangles)
+    with pytest.raises(UserError, match="its unit is not 1000 mm"):
+        read_scan(tmp_path / "a.ply", 1000)
+    (tmp_path / "b.ply").write_bytes(b"no mesh")
+    with pytest.raises(UserError, match=r"b\.ply is damaged"):
+        read_scan(tmp_path / "b.ply")
+    with pytest.raises(UserError, match="does not exist"):
+        read_scan(tmp_path / "c.obj")
+
+
+# MICC Florence
+
+
+@pytest.fixture
+def micc(tmp_path: Path) -> Path:
+    """Two people; the first has 12 cooperative frames and a picked nose, the second eight points and another folder."""
+    vertices, quads = face_mesh()
+    for number, count in ((1, 1), (2, 8)):
+        person = tmp_path / f"subject_{number:02d}"
+        model = person / "Model" / ("frontal1" if number == 1 else "frontal2") / "obj"
+        write_obj(model / "110920150452.obj", vertices, quads)
+        write_obj(model / "aligned.obj", vertices + 300, quads)  # what a user left beside it
+        picked = vertices[nearest(vertices, [*SEVEN, *NOSE])]
+        write_pp(model / "110920150452_picked_points.pp", picked[-count:])
+        frames = person / "Video" / "Indoor-Cooperative" if number == 1 else person / "PTZ-Indoor"
+        frames.mkdir(parents=True)
+        for frame in range(12):
+            write_image(frames / f"{frame:05d}.png", dotted(POINTS))
+            write_points(frames / f"{frame:05d}.txt", POINTS)
+        (person / "Video").mkdir(exist_ok=True)
+        (person / "Video" / "PTZ-Outdoor.mjpg").write_bytes(b"a film")
+    return tmp_path
+
+
+def test_micc_gives_what_its_metric_takes(micc: Path) -> None:
+    data = MICC(str(micc), size=64, frames=3, batch_size=6)
+    data.prepare_data()
+    batch = next(iter(data.test_dataloader()))
+    check(batch, ["image", "landmarks", "person"])
+    assert batch["person"].tolist() == [1, 1, 1, 2, 2, 2]
+    assert batch["group"] == ["Indoor-Cooperative"] * 3 + ["PTZ-Indoor"] * 3
+    assert [name[-5:] for name in batch["name"][:3]] == ["00000", "00006", "00011"]
+    nose = face_mesh()[0][nearest(face_mesh()[0], NOSE)][0]
+    for tip in batch["native_nose_tip"]:
+        torch.testing.assert_close(tip, nose)
+    assert [len(points) for points in batch["native_scan_landmarks"]] == [0, 0, 0, 7, 7, 7]
+    scan, points, tips = (
+        batch[key][3:] for key in ("native_scan_vertices", "native_scan_landmarks", "native_nose_tip")
+    )
+    metric = ScanError()
+    metric.update([each / 100 for each in scan], batch["native_scan_triangles"][3], scan, tips,
+                  [each / 100 for each in points], points)  # fmt: skip
+    assert metric.compute()["mean"] < 0.05
+
+
+def test_micc_without_picked_points(micc: Path) -> None:
+    for file in micc.rglob("*.pp"):
+        file.unlink()
+    assert next(MICC(str(micc)).samples()).scan.nose_tip is None
+    tip = next(MICC(str(micc), nose="foremost").samples()).scan.nose_tip
+    assert tip is not None
+    assert tip[:2].tolist() == pytest.approx([0.0, -7.5])
+
+
+def test_micc_aligned(micc: Path) -> None:
+    batch = next(iter(AlignedFaces(MICC(str(micc), size=128), size=64, batch_size=2).test_dataloader()))
+    check(batch, ["image", "landmarks", "person"])
+
+
+def test_micc_bad(micc: Path) -> None:
+    with pytest.raises(UserError, match="videos has 'Outdoor'"):
+        MICC(str(micc), videos=["Outdoor"])
+    with pytest.raises(UserError) as told:
+        MICC(str(micc), videos=["PTZ-Outdoor"]).prepare_data()
+    for words in ("no frames", "ffmpeg -i PTZ-Outdoor.mjpg", "licence agreement", "micc.unifi.it"):
+        assert words in str(told.value)
+    with pytest.raises(UserError, match="no folder subject_01"):
+        MICC(str(micc / "no")).prepare_data()
+    points = next(micc.rglob("*.pp"))
+    write_pp(points, torch.randn(5, 3))
+    with pytest.raises(UserError, match="5 points: pick the nose tip"):
+        list(MICC(str(micc)).samples())
+    empty = MICC(str(micc), size=32).split("test")
+    blank = micc / "subject_01/Video/Indoor-Cooperative/00000"
+    blank.with_suffix(".txt").unlink()
+    write_image(blank.with_suffix(".png"), torch.full((3, 90, 90), 0.5))
+    with pytest.raises(UserError, match=r"no face found in .*00000\.png: write 5 or 68 lines"):
+        empty[0]
+    for scan in (micc / "subject_01").rglob("*.obj"):
+        scan.unlink()
+    with pytest.raises(UserError, match="there is no scan in"):
+        MICC(str(micc)).prepare_data()
+
+
+# FaceWarehouse
+
+
+def write_land(path: Path, points: Tensor, height: int = 120, width: int = 150) -> None:
+    shares = torch.stack(((points[:, 0] + 0.5) / width, 1 - (points[:, 1] + 0.5) / height), -1)
+    path.write_text("\n".join([str(len(shares)), *(f"{x:.6f} {y:.6f}" for x, y in shares.tolist())]))
+
+
+@pytest.fixture
+def facewarehouse(tmp_path: Path) -> Path:
+    vertices, quads = face_mesh(unit=100.0)
+    for tester in (1, 2, 10):
+        folder = tmp_path / f"Tester_{tester}" / "TrainingPose"
+        for pose in (0, 1, 10):
+            write_obj(folder / f"pose_{pose}.obj", vertices, quads)
+            write_image(folder / f"pose_{pose}.png", dotted(POINTS))
+            write_points(folder / f"pose_{pose}.txt", POINTS)
+            write_land(folder / f"pose_{pose}.land", torch.cat((POINTS, POINTS[:6])))
+    return tmp_path
+
+
+def test_facewarehouse_in_millimetres(facewarehouse: Path) -> None:
+    vertices, quads = face_mesh()
+    seven, nose = nearest(vertices, SEVEN).tolist(), int(nearest(vertices, NOSE))
+    data = FaceWarehouse(str(facewarehouse), size=64, nose_vertex=nose, landmark_vertices=seven, batch_size=9)
+    data.prepare_data()
+    batch = next(iter(data.test_dataloader()))
+    check(batch, ["image", "landmarks", "person"])
+    assert batch["name"][:4] == ["Tester_1/pose_0", "Tester_1/pose_1", "Tester_1/pose_10", "Tester_2/pose_0"]
+    assert batch["person"].tolist() == [1] * 3 + [2] * 3 + [10] * 3
+    torch.testing.assert_close(batch["native_scan_vertices"][0], vertices, atol=1e-3, rtol=0)
+    torch.testing.assert_close(batch["native_nose_tip"][0], vertices[nose], atol=1e-3, rtol=0)
+    torch.testing.assert_close(batch["native_scan_landmarks"][0], vertices[seven], atol=1e-3, rtol=0)
+    assert len(batch["native_scan_triangles"][0]) == 2 * len(quads)
+    assert len(FaceWarehouse(str(facewarehouse), testers=[10]).photos) == 3
+
+
+def test_facewarehouse_frames_the_face_by_its_points(facewarehouse: Path) -> None:
+    data = FaceWarehouse(str(facewarehouse))
+    photo = data.photos[0]
+    face = data.face(photo, read_image(photo.file))
+    assert face is not None
+    found, expected = torch.tensor(crop_box(face)), crop_box_from_landmarks(POINTS)
+    assert ((found - expected).abs() / expected[2]).max() < 0.2  # as much as the landmark network puts up with
+
+
+def test_land_files_count_from_below(tmp_path: Path) -> None:
+    (tmp_path / "a.land").write_text("3\n0 0\n0.5 1\n1 0.25\n")
+    found = read_land(tmp_path / "a.land", 40, 20)
+    torch.testing.assert_close(found, torch.tensor([[-0.5, 39.5], [9.5, -0.5], [19.5, 29.5]]))
+
+
+@pytest.mark.slow
+def test_facewarehouse_finds_68_points_of_a_portrait(shared: Path, tmp_path: Path) -> None:
+    file = shared / "data/faces/000002.jpg"
+    image = read_image(file)
+    known = find_landmarks(image, require_face(image, file)).landmarks
+    assert known is not None
+    folder = tmp_path / "Tester_1" / "TrainingPose"
+    folder.mkdir(parents=True)
+    write_image(folder / "pose_0.png", image)
+    write_land(folder / "pose_0.land", known, *image.shape[-2:])
+    write_obj(folder / "pose_0.obj", *face_mesh(unit=100.0))
+    data = FaceWarehouse(str(tmp_path), nose_vertex=0)
+    found = data.landmarks(data.photos[0], image)
+    assert found is not None
+    assert (found - known).norm(dim=-1).mean() < 2
+
+
+def test_facewarehouse_bad(facewarehouse: Path) -> None:
+    with pytest.raises(UserError, match="357 vertices, and no number 8972"):
+        FaceWarehouse(str(facewarehouse)).split("test")[0]
+    with pytest.raises(UserError, match="its unit is not 1 mm"):
+        FaceWarehouse(str(facewarehouse), millimetres=1, nose_vertex=0).split("test")[0]
+    with pytest.raises(UserError, match="6 numbers; there are 7"):
+        FaceWarehouse(str(facewarehouse), landmark_vertices=range(6))
+    with pytest.raises(UserError, match=r"there is no .*Tester_3"):
+        FaceWarehouse(str(facewarehouse), testers=[3]).prepare_data()
+    land = facewarehouse / "Tester_1/TrainingPose/pose_0.land"
+    land.with_suffix(".txt").unlink()
+    data = FaceWarehouse(str(facewarehouse), nose_vertex=0).split("test")
+    for content, words in (("74\n0.5 0.5\n", "should hold 74 points, and has 1"), ("", "damaged"), ("x y", "damaged")):
+        land.write_text(content)
+        with pytest.raises(UserError, match=words):
+            data[0]
+    land.unlink()
+    with pytest.raises(UserError) as told:
+        FaceWarehouse(str(facewarehouse)).prepare_data()
+    for words in ("pose_0.land", "signed request", "facewarehouse", "11,510 vertices"):
+        assert words in str(told.value)
