@@ -83,6 +83,7 @@ KEYS: dict[str, Key] = {
     "landmark_error": Key(("B", "68"), "distance from the truth to be expected of each landmark, pixels", 0.0),
     "confidence": Key(("B",), "probability that the picture shows what the model is for, such as a face", 0.0, 1.0),
     "person": Key(("B",), "whose picture it is: pictures of one person share the number", 0.0, None, torch.int64),
+    "embedding": Key(("B", "K"), "unit vectors; their cosine says how alike two faces are", -1.0, 1.0),
     "identity": Key(("B", "K"), "morphable-model coefficients in standard deviations"),
     "expression": Key(("B", "K"), "in standard deviations, or in [0, 1] where the model has blend shapes"),
     "texture": Key(("B", "K"), "morphable-model coefficients in standard deviations"),
