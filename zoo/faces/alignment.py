@@ -37,6 +37,9 @@ REFERENCE_POINTS = (
 _SIZE, _DECIMETRE = 224, 102.0
 """Side of the authors' crops, and a decimetre of the mean face in them, both in pixels."""
 
+_LARGEST_SCALE = 1e4
+"""Beyond it a face would be smaller than a pixel of its photo."""
+
 _REFERENCE = torch.tensor(REFERENCE_POINTS, dtype=torch.float64)
 _FIT = torch.linalg.pinv(torch.cat((_REFERENCE, torch.ones(5, 1, dtype=torch.float64)), dim=1))
 """(4, 5): what it takes from five coordinates in the picture to the least-squares row of the camera, and its offset."""
@@ -136,7 +139,7 @@ def align_face(photo: Tensor, face: Face, size: int = _SIZE) -> tuple[Tensor, Cr
     if seen[0] >= seen[2] or seen[1] >= seen[3]:
         raise UserError("the points of the face lie outside of the photo. Are they of another one?")
     picture = Image.fromarray((photo.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
-    # only what the crop shows is resized, which gives the same pixels, whatever the size of the photo
+    # only what the crop shows is resized: the same pixels but for rounding, and a small face needs no huge picture
     box = seen[0] * width / w, seen[1] * height / h, seen[2] * width / w, seen[3] * height / h
     part = picture.resize((seen[2] - seen[0], seen[3] - seen[1]), Image.Resampling.BICUBIC, box=box)
     crop = torch.zeros(3, size, size)
@@ -194,7 +197,7 @@ def _steps(points: Tensor, height: int, width: int, size: int) -> tuple[float, t
     """The factor, the origin with y up, and the whole width and height of the resized photo."""
     scale, origin = alignment(points.detach().double().cpu(), height)
     factor = float(scale) * size / _SIZE
-    if not 0 < factor < float("inf"):
+    if not 0 < factor < _LARGEST_SCALE:
         raise UserError("the points of the face all lie in one place. Give the right ones by --landmarks FILE.")
     x, y = origin.tolist()
     w, h = int(width * factor), int(height * factor)
