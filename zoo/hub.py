@@ -198,7 +198,7 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, source: str,
     module.load_state_dict(dict(state), strict=False)
 
 
-def convert_file(name: str, source: str | Path, target: str | Path, *, half: bool = False) -> Path:
+def convert_file(name: str, source: str | Path, target: str | Path, *, half: bool = False, **overrides: Any) -> Path:
     """Turn any file of weights of a model, the authors' first of all, into ours.
 
     Args:
@@ -206,6 +206,7 @@ def convert_file(name: str, source: str | Path, target: str | Path, *, half: boo
         source: The file to read.
         target: The safetensors file to make.
         half: Whether to store float16, which rounds; by default nothing is lost.
+        **overrides: Constructor arguments in place of those that come with the weights, such as where a face model is.
 
     Returns:
         The target, with ``.safetensors`` added if it had another ending.
@@ -220,7 +221,7 @@ def convert_file(name: str, source: str | Path, target: str | Path, *, half: boo
     if target.suffix != ".safetensors":
         target = target.with_name(f"{target.name}.safetensors")
     dtype = torch.float16 if half else torch.float32
-    return save_weights(load_file(card, source), target, model=card.name, dtype=dtype)
+    return save_weights(load_file(card, source, **overrides), target, model=card.name, dtype=dtype)
 
 
 def _is_path(weights: str | Path, card: ModelCard) -> bool:

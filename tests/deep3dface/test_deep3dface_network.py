@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
 import torch
 from golden import load_golden
+from scipy.io import savemat
 from torch import Tensor, nn
 
+import zoo
 from lightning_modules.deep3dface.coefficients import Sizes, join, split
 from lightning_modules.deep3dface.convert import convert, detect, face_model_tensor
 from lightning_modules.deep3dface.network import ConfidenceNet, ReconNet, aggregate
 from zoo.checkpoints import read_checkpoint
+from zoo.commands.convert import main as convert_command
 from zoo.errors import UserError
 
 
@@ -79,6 +83,24 @@ def test_reads_the_release_with_its_optimiser(tmp_path: Path, heads_only: dict[s
     }
     assert set(tensors) == {f"network.{key}" for key in heads_only} | {"face_model"}
     assert torch.equal(tensors["network.final_layers.4.weight"], heads_only["final_layers.4.weight"])
+
+
+def test_the_command_converts_the_release_given_the_face_model(
+    shared: Path, tmp_path: Path, heads_only: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(shared / "golden"))
+    savemat(tmp_path / "BFM_model_front.mat", importlib.import_module("synthetic_bfm").synthetic_bfm())
+    torch.save({"net_recon": heads_only}, tmp_path / "epoch_20.pth")
+    asked = ["--model", "deep3dface", "--from", str(tmp_path / "epoch_20.pth"), "-o", str(tmp_path / "ours")]
+    with pytest.raises(UserError, match="bfm:PATH"):
+        convert_command(asked)
+    face_model = f"bfm:{tmp_path}"
+    assert convert_command([*asked, "--model.morphable", face_model]) == 0
+    module = zoo.load("deep3dface", tmp_path / "ours.safetensors", morphable=face_model)
+    state = module.state_dict()
+    assert all(torch.equal(state[f"network.{key}"], value) for key, value in heads_only.items())
+    with pytest.raises(UserError, match="'bfm', but this one is 'procedural'"):
+        zoo.load("deep3dface", tmp_path / "epoch_20.pth", morphable="procedural")
 
 
 def test_reads_the_bare_network_that_sgpn_comes_with(tmp_path: Path, heads_only: dict[str, Tensor]) -> None:

@@ -118,14 +118,14 @@ def score(answer: Predictor, data: AlignedFaces, asked: Deep3DFace) -> dict[str,
 
 @torch.no_grad()
 def draw(answers: Mapping[str, Predictor], data: AlignedFaces, asked: Deep3DFace, folder: Path, count: int) -> None:
-    """A panel a way, and one with the drawn face and its shape of all ways side by side."""
+    """A panel a way, and one with the faces of all ways side by side, above their shapes."""
     whole = next(iter(data.test_dataloader()))
     batch = {name: value[:count].to(asked.device) for name, value in whole.items()}
-    columns = {"picture": batch["image"]}
+    columns = {"picture": batch["image"].repeat(2, 1, 1, 1)}
     for way, answer in answers.items():
         panels = asked.panels(answer.predict(batch), batch)
         write_image(folder / f"deep3dface_losses_{way.replace(' ', '_')}.png", panel(panels))
-        columns |= {way: panels["drawn"], f"{way}: shape": panels["shape"]}
+        columns[way] = torch.cat((panels["drawn"], panels["shape"]))
     write_image(folder / "deep3dface_losses.png", panel(columns))
 
 
