@@ -20,7 +20,7 @@ UPSTAIRS = (
     "zoo.hub",
     "zoo.training",
 )
-BLOCKS = ("render", "morphable", "faces", "geometry", "imaging", "losses", "metrics", "nn")
+BLOCKS = ("render", "morphable", "faces", "geometry", "imaging", "losses", "meshes", "metrics", "nn")
 
 
 def imports(path: Path) -> Iterator[str]:
