@@ -63,7 +63,7 @@ class FaceDecoder(nn.Module):
     texture_basis: Tensor
     triangles: Tensor
     front_triangles: Tensor
-    is_front: Tensor
+    front_weight: Tensor
     skin: Tensor
     vertex_ids: Tensor
     centre: Tensor
@@ -108,7 +108,7 @@ class FaceDecoder(nn.Module):
             "texture_basis": texture_basis.permute(2, 1, 0).flatten(1).contiguous(),
             "triangles": new_id[triangles],
             "front_triangles": new_id[triangles[front]],
-            "is_front": front,
+            "front_weight": torch.cat((front.float(), torch.zeros(1))),
             "skin": torch.from_numpy(np.ascontiguousarray(regions.skin))[ids],
             "vertex_ids": ids,
             "landmark_vertices": new_id[corners],
@@ -211,8 +211,9 @@ class FaceDecoder(nn.Module):
             screen = self.camera.project(decoded["vertices"] - self._camera_place())
             face_ids = rasterize(screen, self.triangles, self.size, self.size)
             image, depth, _ = interpolate(screen, self.triangles, face_ids, channels)
-            seen = self.is_front[face_ids.clamp_min(0)] & (face_ids >= 0)
-        drawn = {"image": image[:, :count], "mask": seen[:, None].to(image.dtype), "depth": depth}
+            # where there is nothing the id is -1, the last entry
+            mask = self.front_weight[face_ids][:, None]
+        drawn = {"image": image[:, :count], "mask": mask, "depth": depth}
         if normals:
             drawn["normal"] = unit_normals(image[:, count:])
         return drawn

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from zoo.errors import UserError
 from zoo.morphable.canonical import canonical_coordinates, landmark_positions, template
 from zoo.morphable.data import MorphableData
+from zoo.render import vertex_normals
 
 __all__ = ["Regions", "face_regions"]
 
@@ -18,6 +20,9 @@ Bools = NDArray[np.bool_]
 
 SEEN = ("skin", "brows", "lips", "sclera", "iris", "pupil", "tears")
 """Labels that a face in a picture shows on its outside."""
+EYES = ("sclera", "iris", "pupil", "tears")
+AWAY = 0.2
+"""The half of an eyeball that nobody sees, wherever it looks, has normals with less of z than this."""
 SURROUNDINGS = ("ear", "neck", "hair")
 """Labels of the procedural head that other models may not have: they call all of it skin."""
 
@@ -25,6 +30,8 @@ HIGHEST = 62.0
 """Millimetres above the eyes on the procedural head: about the middle of the forehead. Above it hangs hair."""
 HINDMOST = 28.0
 """Millimetres before the procedural head's middle: the cheek a finger's breadth before the ear."""
+ROUNDS = 8
+"""How often each vertex takes the mean of itself and its neighbours, which gives the face a smooth border."""
 UNDER_JAW = 4.0
 """Millimetres under the line of the jaw that still count as chin and cheek."""
 NEAR_PART = 3.0
@@ -79,9 +86,10 @@ def _laid_over(data: MorphableData) -> tuple[Bools, Bools]:
     surroundings = head.vertices_of(*SURROUNDINGS)[nearest]
     lowest = np.interp(points[:, 0], jaw[:, 0], jaw[:, 1]) - UNDER_JAW
     face = ~surroundings & (points[:, 1] < HIGHEST) & (points[:, 1] > lowest) & (points[:, 2] > HINDMOST)
+    face = _smooth(face, data.triangles)
     if data.labels is not None:
         has = [name for name in SEEN if name in data.label_names]
-        seen = face & data.vertices_of(*has)
+        seen = face & data.vertices_of(*has) & ~(data.vertices_of(*(set(has) & set(EYES))) & _turned_away(data))
         plain = data.vertices_of("skin")
     else:
         seen, plain = face, ~head.vertices_of("brows", "lips")[nearest]
@@ -90,6 +98,22 @@ def _laid_over(data: MorphableData) -> tuple[Bools, Bools]:
     parts = head.vertices_of("lips", "brows", "sclera", "iris", "pupil") | nostril
     far = cKDTree(goal[parts]).query(points)[0] > NEAR_PART
     return seen, seen & plain & far
+
+
+def _turned_away(data: MorphableData) -> Bools:
+    """Vertices of the mean whose normals point aside or to the back."""
+    normals = vertex_normals(torch.from_numpy(data.mean)[None], torch.from_numpy(data.triangles))
+    return np.asarray(normals[0, :, 2].numpy() < AWAY)
+
+
+def _smooth(part: Bools, triangles: NDArray[np.int64]) -> Bools:
+    """A part of a mesh without small holes, specks and jags."""
+    share = part.astype(np.float64)
+    starts, ends = triangles.reshape(-1), np.roll(triangles, -1, axis=1).reshape(-1)
+    count = 1 + np.bincount(starts, minlength=len(part))
+    for _ in range(ROUNDS):
+        share = (share + np.bincount(starts, share[ends], len(part))) / count
+    return np.asarray(share > 0.5)
 
 
 def _rows_of(triangles: NDArray[np.int64], some: NDArray[np.int64]) -> Bools:
