@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,9 @@ def write_face(decoder: FaceDecoder, found: Prediction, folder: Path) -> list[Pa
         UserError: The folder cannot be written to.
     """
     outputs = found.outputs
-    parts = {name: value.float() for name, value in split(outputs["coefficients"], decoder.sizes).items()}
-    decoder = decoder.cpu()
-    decoded = {name: value[0] for name, value in decoder(parts).items()}
+    device = decoder.triangles.device
+    parts = split(outputs["coefficients"].to(device), decoder.sizes)
+    decoded = {name: value[0].cpu() for name, value in decoder(parts).items()}
     crop, screen = _crop(found, decoder), photo_screen(decoder, found)
 
     write_image(folder / "photo_overlay.jpg", overlay_on_photo(decoder, decoded["colour"], screen, found.photo))
@@ -99,7 +100,7 @@ def overlay_on_photo(decoder: FaceDecoder, colour: Tensor, screen: Tensor, photo
         (3,H,W) sRGB in [0,1].
     """
     height, width = photo.shape[-2:]
-    seen = screen[decoder.front_triangles.unique()][:, :2]
+    seen = screen[decoder.front_triangles.unique().cpu()][:, :2]
     left, top = (int(max(0, each - 2)) for each in seen.amin(0).floor().tolist())
     right, bottom = (
         int(min(limit, each + 3)) for each, limit in zip(seen.amax(0).ceil().tolist(), (width, height), strict=True)
@@ -109,7 +110,7 @@ def overlay_on_photo(decoder: FaceDecoder, colour: Tensor, screen: Tensor, photo
         return result
     moved = screen - screen.new_tensor([left, top, 0])
     face, cover = draw_smoothly(
-        moved, decoder.triangles, colour.clamp(0, 1), bottom - top, right - left, opacity=face_opacity(decoder)
+        moved, decoder.triangles.cpu(), colour.clamp(0, 1), bottom - top, right - left, opacity=face_opacity(decoder)
     )
     window = result[:, top:bottom, left:right]
     result[:, top:bottom, left:right] = (face + (1 - cover) * window).clamp(0, 1)
@@ -118,8 +119,8 @@ def overlay_on_photo(decoder: FaceDecoder, colour: Tensor, screen: Tensor, photo
 
 def coloured_head(
     decoder: FaceDecoder,
-    decoded: dict[str, Tensor],
-    parts: dict[str, Tensor],
+    decoded: Mapping[str, Tensor],
+    parts: Mapping[str, Tensor],
     vertices: Tensor,
     screen: Tensor,
     photo: Tensor,
@@ -134,38 +135,38 @@ def coloured_head(
         screen: (V,3) in pixels of the photo, and depth.
         photo: (3,H,W) sRGB in [0,1].
     """
-    model = decoder.model
+    model, triangles = decoder.model, decoder.triangles.cpu()
     wanted = torch.zeros(len(vertices), dtype=torch.bool)
-    wanted[decoder.front_triangles.unique()] = True
+    wanted[decoder.front_triangles.unique().cpu()] = True
     seen = see_in_photo(
         vertices,
         decoded["normals"],
-        decoder.triangles,
+        triangles,
         screen,
         photo,
         _in_soft_light(decoder, decoded),
         wanted,
         tolerance=_BEHIND / decoder.decimetres_per_unit,
     )
-    shape = model.shape(parts["identity"], parts["expression"])
+    shape = model.shape(parts["identity"], parts["expression"]).cpu()
     layout = texture_map(model.data)
     return ColouredMesh(
         vertices=(shape[0] * model.metres_per_unit).numpy(),
-        triangles=decoder.triangles.numpy(),
-        normals=vertex_normals(shape, decoder.triangles)[0].numpy(),
+        triangles=triangles.numpy(),
+        normals=vertex_normals(shape, triangles)[0].numpy(),
         texture_map=layout,
         texture=None if layout is None else bake_texture(seen, layout),
         colours=seen.colours().numpy(),
     )
 
 
-def _in_soft_light(decoder: FaceDecoder, decoded: dict[str, Tensor]) -> Tensor:
+def _in_soft_light(decoder: FaceDecoder, decoded: Mapping[str, Tensor]) -> Tensor:
     """Linear colours (V,3) in a light of less contrast than the photo's.
 
     Nine numbers know little of the sides that no picture shows, and would leave the back of the head black.
     """
     shading = decoded["shading"].clamp_min(0)
-    mean = shading[decoder.skin].mean(0)
+    mean = shading[decoder.skin.cpu()].mean(0)
     soft = mean + _CONTRAST * (shading - mean)
     texture = decoded["texture"].clamp(0, 1)
     if decoder.lighting == "encoded":
@@ -196,9 +197,11 @@ def _write_landmarks(path: Path, points: Tensor, photo: Tensor) -> Path:
     return path
 
 
-def _write_coefficients(path: Path, decoder: FaceDecoder, parts: dict[str, Tensor], outputs: dict[str, Tensor]) -> Path:
+def _write_coefficients(
+    path: Path, decoder: FaceDecoder, parts: Mapping[str, Tensor], outputs: Mapping[str, Tensor]
+) -> Path:
     """The coefficients by name, and all of them in the paper's order."""
-    arrays: dict[str, Any] = {name: value[0].numpy() for name, value in parts.items()}
+    arrays: dict[str, Any] = {name: value[0].cpu().numpy() for name, value in parts.items()}
     arrays["coefficients"] = outputs["coefficients"][0].numpy()
     arrays["light"] = outputs["light"][0].numpy()
     arrays["face_model"] = np.array(decoder.model.name)
