@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from zoo.errors import UserError
 from zoo.faces import Crop, crop_box_from_landmarks
@@ -26,10 +27,12 @@ def check_square(size: int, margin: float) -> None:
 
 
 def wide_face(photo: Tensor, landmarks: Tensor, size: int, margin: float, path: Path) -> tuple[Tensor, Tensor]:
-    """Cut a square around the canonical crop of ``zoo.faces``, upright as the photo is.
+    """Cut a square around the canonical crop of ``zoo.faces``, upright as the photo is, and black beyond its border.
+
+    Black is what Deep3DFaceRecon's alignment, and so ``AlignedFaces``, shows there.
 
     Args:
-        photo: (3,H,W) in [0, 1]; beyond its border it goes on as it ends.
+        photo: (3,H,W) in [0, 1].
         landmarks: (68,2) in its pixels.
         size: Height and width of the result.
         margin: What to add to the canonical crop on each edge, as a share of its side.
@@ -49,5 +52,7 @@ def wide_face(photo: Tensor, landmarks: Tensor, size: int, margin: float, path: 
             f"the landmarks of {path} make no face in it, which is {width} x {height} pixels. "
             "Are they of another picture, or of this one before it was resized?"
         )
-    crop = Crop((x, y), side * (1 + 2 * margin), size)
-    return crop.cut(photo), crop.to_crop(landmarks.double()).to(landmarks)
+    side *= 1 + 2 * margin
+    # a crop goes on beyond a picture as this ends: with a black frame around it, in black
+    image = Crop((x + 1, y + 1), side, size).cut(F.pad(photo, (1, 1, 1, 1)))
+    return image, Crop((x, y), side, size).to_crop(landmarks.double()).to(landmarks)

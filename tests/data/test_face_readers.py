@@ -19,6 +19,7 @@ from datamodules import AFLW2000, MICC, W300LP, AlignedFaces, FaceWarehouse, NoW
 from datamodules.facewarehouse import read_land
 from datamodules.matlab_faces import rotation_from_3ddfa
 from datamodules.scans import read_box, read_picked_points, read_scan
+from zoo.commands.data import main as data_command
 from zoo.contract import LANDMARK_FLIP, check
 from zoo.errors import UserError
 from zoo.faces import crop_box, crop_box_from_landmarks, find_landmarks, require_face
@@ -141,6 +142,15 @@ def test_aflw2000_becomes_the_contract(aflw2000: Path) -> None:
         assert (brightest(picture) - landmarks[30]).norm() < 0.3  # the picture and its points moved alike
     expected = matrix_of_3ddfa(0.1, math.radians(-45), 0.05).float()
     torch.testing.assert_close(euler_to_matrix(batch["rotation"])[2], expected, atol=1e-5, rtol=0)
+
+
+def test_squares_are_black_beyond_the_picture(aflw2000: Path) -> None:
+    image = AFLW2000(str(aflw2000), size=75, margin=0.6).split("test")[0]["image"]
+    top = 52.26 - 68.2 * 2.2 / 2  # of the square, whose pixels are two of the picture's 150 x 120, which are grey
+    rows = top + 2 * (torch.arange(75) + 0.5) - 0.5
+    assert image[:, rows < -2].max() < 0.01
+    assert image[:, (rows > 1) & (rows < 118), 37].min() > 0.19
+    assert image[:, rows > 121].max() < 0.01
 
 
 def test_aflw2000_by_yaw(aflw2000: Path) -> None:
@@ -679,3 +689,21 @@ def test_facewarehouse_bad(facewarehouse: Path) -> None:
         FaceWarehouse(str(facewarehouse)).prepare_data()
     for words in ("pose_0.land", "signed request", "facewarehouse", "11,510 vertices"):
         assert words in str(told.value)
+
+
+# The command line
+
+
+def test_data_for_evaluation_is_looked_at_without_a_training_part(
+    aflw2000: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ["--data.folder", str(aflw2000), "--data.size", "32"]
+    assert data_command(["prepare", "aflw2000", *folder]) == 0
+    told = capsys.readouterr().out
+    assert "test  5 samples" in told
+    assert "train" not in told
+    picture = tmp_path / "preview.png"
+    assert data_command(["preview", "aflw2000", "-o", str(picture), *folder]) == 0
+    assert picture.is_file()
+    with pytest.raises(UserError, match="test set"):
+        data_command(["preview", "aflw2000", "--split", "train", "-o", str(picture), *folder])

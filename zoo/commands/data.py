@@ -94,7 +94,7 @@ def _info(arguments: Sequence[str]) -> int:
 def _prepare(arguments: Sequence[str]) -> int:
     name = _name("prepare", arguments)
     data = _ready(name, arguments[1:])
-    for split in ("train", "val", "test"):
+    for split in _splits(data):
         loader = getattr(data, f"{split}_dataloader")()
         print(f"{split:<6}{len(loader.dataset)} samples in {len(loader)} batches")
     print(f"{name} is ready: python -m zoo data preview {name} shows it")
@@ -103,7 +103,7 @@ def _prepare(arguments: Sequence[str]) -> int:
 
 def _preview(arguments: Sequence[str]) -> int:
     name = _name("preview", arguments)
-    output, split, rest = Path(f"{name}.png"), "train", list(arguments[1:])
+    output, split, rest = Path(f"{name}.png"), "", list(arguments[1:])
     for option in ("-o", "--output", "--split"):
         if option in rest:
             place = rest.index(option)
@@ -115,14 +115,19 @@ def _preview(arguments: Sequence[str]) -> int:
                 split = value
             else:
                 output = Path(value)
-    if split not in ("train", "val", "test"):
+    if split not in ("", "train", "val", "test"):
         raise UserError(f"data preview: --split is train, val or test, not '{split}'.")
     data = _ready(name, rest, keep=False)
-    batch = next(iter(getattr(data, f"{split}_dataloader")()))
+    batch = next(iter(getattr(data, f"{split or _splits(data)[0]}_dataloader")()))
     _draw(batch, output)
     _describe(batch)
     print(f"wrote {output}")
     return 0
+
+
+def _splits(data: LightningDataModule) -> tuple[str, ...]:
+    """The parts that there are to look at: data that is for evaluation has none for training."""
+    return ("val", "test") if getattr(data, "evaluation_only", False) else ("train", "val", "test")
 
 
 def _draw(batch: dict[str, Any], output: Path, rows: int = 6) -> None:
