@@ -25,7 +25,8 @@ class MarginSoftmax(nn.Module):
 
     def __init__(self, persons: int, embedding: int, scale: float, margin: float) -> None:
         super().__init__()
-        self.directions = nn.Parameter(torch.randn(persons, embedding))
+        # only the direction counts, but short vectors turn faster under Adam's steps of a fixed length
+        self.directions = nn.Parameter(0.05 * torch.randn(persons, embedding))
         self.scale, self.margin = scale, margin
 
     def forward(self, embedding: Tensor, person: Tensor, strength: float = 1.0) -> Tensor:

@@ -142,8 +142,10 @@ def mean_points(image: Tensor) -> Tensor:
     """Where the five points of the template lie in pictures (B,3,H,W) framed as ``zoo.faces.FACE_CROP``: (1,5,2)."""
     template = torch.tensor(TEMPLATE, device=image.device, dtype=image.dtype)
     box = crop_box_from_landmarks(template)
-    extent = image.new_tensor([image.shape[-1], image.shape[-2]])
-    return (((template - box[:2]) / box[2] + 0.5) * extent - 0.5).unsqueeze(0).expand(len(image), -1, -1)
+    places = (template - box[:2]) / box[2] + 0.5
+    height, width = image.shape[-2:]  # apart, so that exported programs keep them free
+    points = torch.stack((places[:, 0] * width - 0.5, places[:, 1] * height - 0.5), -1)
+    return points.unsqueeze(0).expand(image.shape[0], -1, -1)
 
 
 def contrast(embedding: Tensor, person: Tensor, temperature: float = 0.1) -> Tensor:

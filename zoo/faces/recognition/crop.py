@@ -75,6 +75,7 @@ def recognition_crop(image: Tensor, points: Tensor, size: int = 112) -> Tensor:
     axis = torch.arange(size, device=image.device).to(image.dtype)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     places = (torch.stack((x, y), -1).view(1, -1, 2) - matrix[:, None, :, 2]) @ back.mT
-    extent = image.new_tensor([image.shape[-1], image.shape[-2]])
-    grid = ((2 * places + 1) / extent - 1).view(-1, size, size, 2)
+    height, width = image.shape[-2:]  # apart, so that exported programs keep them free
+    grid = torch.stack(((2 * places[..., 0] + 1) / width - 1, (2 * places[..., 1] + 1) / height - 1), -1)
+    grid = grid.view(-1, size, size, 2)
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
