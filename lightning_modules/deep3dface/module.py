@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -14,6 +15,7 @@ from torchmetrics import MetricCollection
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.deep3dface.coefficients import Sizes, join, split
 from lightning_modules.deep3dface.decoder import FaceDecoder
+from lightning_modules.deep3dface.files import write_face
 from lightning_modules.deep3dface.losses import (
     coefficient_loss,
     gamma_loss,
@@ -24,16 +26,21 @@ from lightning_modules.deep3dface.losses import (
 )
 from lightning_modules.deep3dface.metrics import ColourError, OfPrediction
 from lightning_modules.deep3dface.network import ConfidenceNet, ReconNet, aggregate
+from lightning_modules.deep3dface.views import face_views
+from zoo.checkpoints import read_checkpoint
 from zoo.errors import UserError
 from zoo.faces.landmarks import draw_landmarks
 from zoo.faces.recognition import load_recognition, recognition_crop
 from zoo.faces.skin import skin_probability
+from zoo.inference import Prediction
 from zoo.metrics import IdentityCosine, Keyed, LandmarkNME, LightError, PhotometricError, VertexError
 from zoo.morphable import MorphableModel
 
 __all__ = ["Deep3DFace"]
 
 _NAME_BYTES = 16
+_CLASSIFIERS = ("fc.", "classifier.", "head.fc.")
+"""What timm and torchvision call the layer for ImageNet's classes."""
 _BASES = ("identity", "expression", "texture")
 
 
@@ -46,6 +53,8 @@ class Deep3DFace(ZooModule):
     Args:
         morphable: The face model: "procedural", "bfm:PATH", "ict:PATH" or "flame:PATH".
         backbone: R-Net's backbone, by its name in timm; the paper's is ``resnet50``.
+        backbone_weights: A file that training starts from: a backbone's own weights (torchvision's, timm's), or those
+            of a Deep3DFace for another face model, of which the backbone is taken.
         size: Height and width of the pictures that the network sees; the paper's is 224. Others are resized to it.
         lighting: ``encoded`` multiplies texture and shading as displayed, as the paper does; ``linear`` in linear
             light; ``auto`` is ``encoded`` for BFM, whose scans were lit, and ``linear`` for the others.
@@ -83,6 +92,7 @@ class Deep3DFace(ZooModule):
         self,
         morphable: str = "procedural",
         backbone: str = "resnet50",
+        backbone_weights: str | None = None,
         size: int = 224,
         lighting: Literal["auto", "encoded", "linear"] = "auto",
         perception: str = "embedded",
@@ -112,6 +122,7 @@ class Deep3DFace(ZooModule):
         if learn == "sets" and not confidence_channels:
             raise UserError("learn=sets trains C-Net, so it needs a width: --model.confidence_channels 256.")
         self.size, self.learn, self.perception = size, learn, perception
+        self.backbone_weights = backbone_weights
         model = MorphableModel.load(morphable)
         self.decoder = FaceDecoder(model, size, lighting)
         self.front = self.decoder.cut()  # looks the same, without what no picture shows
@@ -172,6 +183,19 @@ class Deep3DFace(ZooModule):
         return [{**each, **self._told(own, each["picture"])} for own, each in zip(joined, outputs, strict=True)]
 
     # Training
+
+    def setup(self, stage: str) -> None:
+        """Begin with the given backbone; a run that goes on loads its own weights after this."""
+        if stage != "fit" or not self.backbone_weights:
+            return
+        from zoo.hub import load_weights
+
+        backbone = self.network.backbone
+        given = read_checkpoint(self.backbone_weights).state
+        prefix = "network.backbone." if any(name.startswith("network.backbone.") for name in given) else ""
+        own = {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
+        state = {name: value for name, value in own.items() if not name.startswith(_CLASSIFIERS)}
+        load_weights(backbone, state, source=self.backbone_weights, name="the backbone")
 
     def answer(self, batch: Batch) -> dict[str, Tensor]:
         """The reconstruction of a batch, drawn; of sets of pictures of one person with one identity for each person."""
@@ -308,7 +332,7 @@ class Deep3DFace(ZooModule):
 
     def panels(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """The picture, the face laid over it, shape, albedo, shading, and landmarks with the true ones."""
-        picture = prediction["picture"]
+        drawn = self.drawn(prediction["coefficients"], batch)
         parts = split(prediction["coefficients"], self.sizes)
         decoded = self.front(parts)
         flat = self.front.render(decoded, decoded["texture"].clamp(0, 1))["image"]
@@ -316,8 +340,8 @@ class Deep3DFace(ZooModule):
         normals = self.front.render(decoded, decoded["normals"])["image"]
         points = draw_landmarks(batch["image"], prediction["landmarks"])
         pictures = {
-            "image": picture,
-            "drawn": prediction["drawn"],
+            "image": drawn["picture"],
+            "drawn": drawn["drawn"],
             "shape": normals[:, 2:].clamp(0, 1).expand(-1, 3, -1, -1),
             "albedo": flat,
             "shading": (light / light.amax((1, 2, 3), keepdim=True).clamp_min(1e-6)).clamp(0, 1),
@@ -329,7 +353,11 @@ class Deep3DFace(ZooModule):
 
     def views(self, prediction: Batch) -> dict[str, Tensor]:
         """The face laid over the picture, its shape, albedo, shading and wireframe, and its landmarks."""
-        return {}
+        return face_views(self.decoder, prediction)
+
+    def write(self, found: Prediction, folder: Path) -> list[Path]:
+        """The face laid over the photo, points and coefficients, meshes with the photo's colours, and a turntable."""
+        return write_face(self.decoder, found, folder)
 
 
 class _MeanFace:
