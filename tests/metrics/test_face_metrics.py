@@ -443,14 +443,18 @@ def test_scans_are_cut_as_the_protocols_say() -> None:
     assert len(kept) == int(((scan - torch.tensor([0.0, 2.0, 0.0])).norm(dim=1) <= 91).sum())
 
 
-def test_now_takes_its_landmarks_from_all_68() -> None:
-    vertices, triangles, points, own, scan_marks = now()
+def test_landmarks_are_taken_from_all_68() -> None:
+    vertices, triangles, points, tip, own, scan_marks = micc()
     all_points = torch.rand(1, 68, 3)
     all_points[:, list(NOW_LANDMARKS)] = own
     one, other = NowError(), NowError()
     one.update(vertices, triangles, points, own, scan_marks)
     other.update(vertices, triangles, points, all_points, scan_marks)
     assert one.compute() == other.compute()
+    by_seven, by_all = ScanError(), ScanError()
+    by_seven.update(vertices, triangles, points, tip, own, scan_marks)
+    by_all.update(vertices, triangles, points, tip, all_points, scan_marks)
+    assert by_seven.compute() == by_all.compute()
 
 
 def test_metrical_now_measures_the_size() -> None:

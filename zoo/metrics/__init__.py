@@ -9,10 +9,11 @@ from zoo.metrics.landmark_nme import LandmarkNME
 from zoo.metrics.light import LightError
 from zoo.metrics.lmse import LMSE, ScaleInvariantLMSE
 from zoo.metrics.normals import NormalError, NormalsWithin, angular_error
-from zoo.metrics.now_error import NOW_LANDMARKS, NowError, fit_now
+from zoo.metrics.now_error import NowError, fit_now
 from zoo.metrics.photometric_error import PhotometricError
 from zoo.metrics.saw_ap import SAWAveragePrecision
 from zoo.metrics.scan_error import ScanError, face_of_scan, fit_micc
+from zoo.metrics.scan_fit import NOW_LANDMARKS, ScanFit
 from zoo.metrics.segmentation import ClassAccuracy, MeanIoU, PixelAccuracy
 from zoo.metrics.vertex_error import VertexError
 from zoo.metrics.whdr import WHDR
@@ -39,6 +40,7 @@ __all__ = [
     "ScaleInvariantLMSE",
     "ScaleInvariantMSE",
     "ScanError",
+    "ScanFit",
     "VertexError",
     "angular_error",
     "face_of_scan",

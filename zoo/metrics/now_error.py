@@ -10,13 +10,9 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from zoo.errors import UserError
-from zoo.metrics.scan_fit import ScanFit, fit_scan, points_around, same_number
+from zoo.metrics.scan_fit import NOW_LANDMARKS, ScanFit, fit_scan, points_around, same_number
 
-__all__ = ["NOW_LANDMARKS", "NowError", "fit_now"]
-
-NOW_LANDMARKS = (36, 39, 42, 45, 33, 48, 54)
-"""The seven landmarks of NoW among the 68 of iBUG: outer and inner corners of the eyes from the person's right to the
-left, the base of the nose, the right and the left corner of the mouth."""
+__all__ = ["NowError", "fit_now"]
 
 
 class NowError(Metric):

@@ -73,7 +73,7 @@ class ScanError(Metric):
             triangles: (T,3), of all meshes.
             scan_points: (N,3) of each scan, in millimetres; scans may differ in N.
             nose_tip: (3,) of each scan.
-            landmarks: (L,3) of each mesh, three at least, in its unit.
+            landmarks: (L,3) of each mesh, three at least, in its unit; or all 68 of iBUG beside NoW's seven.
             scan_landmarks: (L,3), the same points of each scan.
 
         Raises:

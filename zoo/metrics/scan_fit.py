@@ -11,7 +11,11 @@ from torch import Tensor
 from zoo.errors import UserError
 from zoo.geometry import Nearest, Similarity, Surface, fit_similarity, register_to_scan
 
-__all__ = ["ScanFit", "fit_scan"]
+__all__ = ["NOW_LANDMARKS", "ScanFit", "fit_scan", "points_around", "same_number"]
+
+NOW_LANDMARKS = (36, 39, 42, 45, 33, 48, 54)
+"""The seven landmarks that are picked on scans among the 68 of iBUG, in NoW's order: outer and inner corners of the
+eyes from the person's right to the left, the base of the nose, the right and the left corner of the mouth."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def fit_scan(
         vertices: (V,3), in any unit.
         triangles: (T,3).
         scan_points: (N,3) in millimetres: those that are fitted and measured.
-        landmarks: (L,3) of the mesh, three at least.
+        landmarks: (L,3) of the mesh, three at least; or all 68 of iBUG where the scan has NoW's seven.
         scan_landmarks: (L,3), the same points of the scan.
         with_scale: Whether the mesh may be scaled.
 
@@ -63,6 +67,8 @@ def fit_scan(
     """
     surface = Surface(vertices, triangles)
     landmarks, scan_landmarks = (points.detach().cpu().double() for points in (landmarks, scan_landmarks))
+    if len(landmarks) == 68 and len(scan_landmarks) == 7:
+        landmarks = landmarks[list(NOW_LANDMARKS)]
     if landmarks.shape != scan_landmarks.shape:
         raise UserError(f"{len(landmarks)} landmarks of the mesh do not fit {len(scan_landmarks)} of the scan.")
     start = fit_similarity(landmarks, scan_landmarks, with_scale=with_scale)
