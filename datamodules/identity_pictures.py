@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from datamodules.augment import flip_coins, hflip
 from datamodules.base import BatchDataset, ZooDataModule
+from datamodules.loader import epoch_and_sample
 from datamodules.sampling.draws import Draws, per_picture
 from zoo.errors import UserError
 from zoo.faces import five_points
@@ -51,9 +52,11 @@ class IdentityPictures(ZooDataModule):
 
     Args:
         faces: Pictures with ``image``, ``landmarks`` and ``person``, such as ``ProceduralFaces`` without ``flip``.
-        batch_size: Samples in a batch, on each device.
+        batch_size: Samples in a batch, on each device; of training, how many times ``together``.
         num_workers: Processes that load; 0 loads in the main one.
         seed: Of order and changes.
+        together: How many pictures in a row stay together in training. Where it is the ``pictures_per_person`` of the
+            faces, all pictures of a person meet in a batch, and a loss can compare them.
         first_person: Added to the numbers of people in training: data modules that take turns (``Interleaved``) each
             count their people from 0, and they are not the same people.
         jitter: How landmarks miss.
@@ -71,6 +74,7 @@ class IdentityPictures(ZooDataModule):
         batch_size: int = 64,
         num_workers: int = 0,
         seed: int = 0,
+        together: int = 1,
         first_person: int = 0,
         jitter: PointJitter = _JITTER,
         oval: float = 0.4,
@@ -82,6 +86,9 @@ class IdentityPictures(ZooDataModule):
             raise UserError(
                 f"oval is {oval}, first_person {first_person} and light {light}; take a share, and numbers from 0."
             )
+        if together < 1:
+            raise UserError(f"together is {together}; take at least 1.")
+        self.together = together
         self.faces, self.first_person, self.jitter, self.oval = faces, first_person, jitter, oval
         self.light, self.flip = light, flip
 
@@ -91,20 +98,28 @@ class IdentityPictures(ZooDataModule):
         self.faces.prepare_data()
 
     def dataset(self, split: str) -> BatchDataset:
-        """The pictures of a split; those of validation and test as they are."""
+        """The pictures of a split; those of validation and test as they are, one by one.
+
+        Raises:
+            UserError: There are fewer training pictures than stay together.
+        """
         source = self.faces.split(split)
         assert isinstance(source, BatchDataset)
+        if split == "train" and len(source) < self.together:
+            raise UserError(f"{self.together} pictures cannot stay together where there are {len(source)}.")
         return _Pictures(source, split, self)
 
 
 class _Pictures(BatchDataset):
     def __init__(self, source: BatchDataset, split: str, settings: IdentityPictures) -> None:
         self.source, self.split, self.settings = source, split, settings
+        self.together = settings.together if split == "train" else 1
 
     def __len__(self) -> int:
-        return len(self.source)
+        return len(self.source) // self.together
 
     def batch(self, indices: Sequence[int]) -> dict[str, Any]:
+        indices = [single for index in indices for single in self._singles(index)]
         batch, settings = self.source.batch(indices), self.settings
         missing = [key for key in _KEYS if key not in batch]
         if missing:
@@ -121,6 +136,12 @@ class _Pictures(BatchDataset):
             "person": batch["person"] + settings.first_person,
         }
         return hflip(batch, flip_coins(settings.seed, indices).to(image.device)) if settings.flip else batch
+
+    def _singles(self, index: int) -> range:
+        """The indices of the pictures that an index stands for, counted on through the epochs of the source."""
+        epoch, place = epoch_and_sample(index, len(self))
+        first = epoch * len(self.source) + place * self.together
+        return range(first, first + self.together)
 
 
 def _frame(landmarks: Tensor) -> tuple[Tensor, Tensor]:

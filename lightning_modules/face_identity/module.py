@@ -36,7 +36,7 @@ class FaceIdentity(ZooModule):
         margin_steps: Optimiser steps over which the margin grows from zero: a full one from the first step on may keep
             a fresh network from learning anything.
         weight_margin: Weight of the loss over the people of the training set.
-        weight_contrast: Weight of the loss inside a batch, by which held-out people are judged.
+        weight_contrast: Weight of the loss inside a batch, which needs several pictures of a person in it.
         lr: Learning rate of Adam.
         weight_decay: On weights, not on biases.
         schedule: ``constant``, ``cosine`` or ``multistep``.
@@ -56,7 +56,7 @@ class FaceIdentity(ZooModule):
         margin: float = 0.25,
         scale: float = 24.0,
         margin_steps: int = 600,
-        weight_margin: float = 1.0,
+        weight_margin: float = 0.2,
         weight_contrast: float = 1.0,
         lr: float = 2e-3,
         weight_decay: float = 5e-5,
@@ -97,7 +97,7 @@ class FaceIdentity(ZooModule):
         return self.embed(image, batch["landmarks"]) if "landmarks" in batch else self(image)
 
     def losses(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
-        """In training, the margin loss over its people; held-out people are other ones, so theirs is the contrast.
+        """The contrast inside the batch; and in training, the margin loss over its people, of whom no other data knows.
 
         Raises:
             UserError: The batch does not say whose pictures it shows.
@@ -105,10 +105,11 @@ class FaceIdentity(ZooModule):
         if "person" not in batch:
             raise UserError("'person' is missing; recognition is learned from pictures that say whose they are.")
         embedding, person = prediction["embedding"], batch["person"]
-        if not self.training:
-            return {"contrast": contrast(embedding, person)}
-        strength = min(1.0, self.global_step / self.margin_steps) if self.margin_steps else 1.0
-        return {"margin": self.softmax(embedding, person, strength)}
+        terms = {"contrast": contrast(embedding, person)}
+        if self.training:
+            strength = min(1.0, self.global_step / self.margin_steps) if self.margin_steps else 1.0
+            terms["margin"] = self.softmax(embedding, person, strength)
+        return terms
 
     def metrics(self) -> MetricCollection:
         """How well pairs of pictures are told apart, at the best threshold and over all of them."""

@@ -94,7 +94,7 @@ def test_mean_points_frame_the_face_as_the_crop_does() -> None:
 
 def test_training_knows_people_and_the_rest_does_not_need_them() -> None:
     module, batch = FaceIdentity(**SMALL), _Made().batch([0, 1, 3, 4])
-    assert set(module.losses(module.answer(batch), batch)) == {"margin"}
+    assert set(module.losses(module.answer(batch), batch)) == {"contrast", "margin"}
     module.eval()
     strangers = {**batch, "person": batch["person"] + 1000}
     assert set(module.losses(module.answer(strangers), strangers)) == {"contrast"}
@@ -131,6 +131,16 @@ def test_parts_have_people_of_their_own_and_held_out_pictures_stay_as_they_are()
     torch.testing.assert_close(test["landmarks"], _Made().batch([0, 3])["landmarks"])
     assert (train["landmarks"] - test["landmarks"]).abs().max() > 0.1
     assert 0 <= train["image"].min() <= train["image"].max() <= 1
+
+
+def test_pictures_of_a_person_stay_together_in_training_alone() -> None:
+    data = IdentityPictures(_Data(batch_size=3), together=3)
+    train, test = data.dataset("train"), data.dataset("test")
+    assert (len(train), len(test)) == (2, 6)
+    assert train.batch([1, 2])["person"].tolist() == [1, 1, 1, 0, 0, 0]  # index 2 is the first of the next epoch
+    once, again = (train.batch([index])["landmarks"] for index in (0, 2))
+    assert (once - again).abs().max() > 0.1  # other changes in another epoch
+    assert test.batch([3])["person"].tolist() == [1]
 
 
 def test_an_oval_leaves_the_face_alone() -> None:

@@ -18,8 +18,9 @@ _SILU_GAIN = 1.7881
 class _Convolution(nn.Conv2d):
     """Weights with zero mean and unit sum of squares for each output, times a gain: activations keep their variance.
 
-    It stands in for batch normalisation, which would see other statistics in use than in training on turns of several
-    kinds of faces, and which would tie the pictures of a batch together.
+    With a normalisation over each picture by itself it stands in for that over batches, which would see other
+    statistics in use than in training on turns of several kinds of faces, and would tie the pictures of a batch
+    together.
     """
 
     def __init__(self, before: int, after: int, kernel: int, stride: int = 1) -> None:
@@ -36,17 +37,18 @@ class _Convolution(nn.Conv2d):
 
 
 class _Block(nn.Module):
-    """Two convolutions beside a skip; the sum is divided by the square root of 2, so that its variance stays 1."""
+    """Two convolutions beside a skip, all of which see the picture's own features brought to variance 1."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
+        self.norm = nn.GroupNorm(1, before)
         self.first = _Convolution(before, after, 3, stride)
         self.second = _Convolution(after, after, 3)
         self.stride = stride
         self.skip = _Convolution(before, after, 1) if stride != 1 or before != after else None
 
     def forward(self, x: Tensor) -> Tensor:
-        active = _active(x)
+        active = _active(self.norm(x))
         if self.skip is not None:  # the mean of a window: every pixel of the picture has a say
             x = self.skip(F.avg_pool2d(active, self.stride) if self.stride > 1 else active)
         return (x + self.second(_active(self.first(active)))) / math.sqrt(2)
@@ -77,18 +79,21 @@ class IdentityNetwork(nn.Module):
         size: int = 112,
     ) -> None:
         super().__init__()
-        self.stem = _Convolution(3, widths[0], 5, 2)
+        # a plain one: filters whose weights sum to zero would see edges alone, and no skin
+        self.stem = nn.Conv2d(3, widths[0], 5, 2, padding=2)
+        nn.init.kaiming_normal_(self.stem.weight, nonlinearity="linear")
         blocks: list[nn.Module] = []
         for before, after, depth in zip(widths[:-1], widths[1:], depths, strict=True):
             blocks += [_Block(before if block == 0 else after, after, 2 if block == 0 else 1) for block in range(depth)]
         self.blocks = nn.Sequential(*blocks)
         side = size // 2 ** len(widths)
+        self.norm = nn.GroupNorm(1, widths[-1])
         self.squeeze = _Convolution(widths[-1], 32, 1)
         self.head = nn.Linear(32 * side * side, embedding)
 
     def forward(self, crops: Tensor) -> Tensor:
         """See the class for shapes."""
-        x = self.squeeze(_active(self.blocks(self.stem(crops))))
+        x = self.squeeze(_active(self.norm(self.blocks(self.stem(crops)))))
         return self.head(torch.flatten(_active(x), 1))
 
 
