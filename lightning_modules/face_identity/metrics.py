@@ -35,7 +35,8 @@ class _Pairs(Metric):
         """Sorted cosines of the pairs of one person, and of those of two people."""
         embedding, person = dim_zero_cat(self.embedding), dim_zero_cat(self.person)
         first, second = torch.triu_indices(len(person), len(person), 1, device=person.device)
-        cosine = (embedding @ embedding.T)[first, second]
+        with torch.autocast(embedding.device.type, enabled=False):
+            cosine = (embedding @ embedding.T)[first, second]
         same = person[first] == person[second]
         return cosine[same].sort().values, cosine[~same].sort().values
 

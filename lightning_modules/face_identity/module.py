@@ -164,7 +164,9 @@ def contrast(embedding: Tensor, person: Tensor, temperature: float = 0.1) -> Ten
     """
     itself = torch.eye(len(person), dtype=torch.bool, device=person.device)
     same = (person[:, None] == person[None]) & ~itself
-    likelihood = ((embedding @ embedding.T) / temperature).masked_fill(itself, -1e4).log_softmax(1)
+    with torch.autocast(embedding.device.type, enabled=False):  # cosines in half precision would be steps of 1/256
+        embedding = embedding.float()
+        likelihood = ((embedding @ embedding.T) / temperature).masked_fill(itself, -1e4).log_softmax(1)
     counted = same.sum(1)
     mean = (likelihood * same).sum(1) / counted.clamp_min(1)
     return -mean.sum() / (counted > 0).sum().clamp_min(1)
