@@ -12,6 +12,7 @@ from datamodules.face_photos import FacePhotos
 from datamodules.faces import ProceduralFaces
 from datamodules.facewarehouse import FaceWarehouse
 from datamodules.folder import ImageFolder
+from datamodules.identity_pictures import IdentityPictures
 from datamodules.iiw import IIW
 from datamodules.illuminations import Illuminations
 from datamodules.interleaved import Interleaved
@@ -43,6 +44,7 @@ __all__ = [
     "CelebA",
     "FacePhotos",
     "FaceWarehouse",
+    "IdentityPictures",
     "Illuminations",
     "ImageFolder",
     "Interleaved",
