@@ -63,10 +63,11 @@ class IdentityNetwork(nn.Module):
         widths: Channels after the first convolution and in each stage; every one halves height and width.
         depths: Blocks of each stage.
         embedding: Size of the answer.
-        size: Height and width of the crops.
+        size: Height and width that crops are brought to first: most of what tells people apart is seen in 64 pixels, at
+            a third of the cost of 112.
 
     Shapes:
-        crops (B,3,size,size), RGB from -1 to 1 -> (B, embedding), not normalised to unit length.
+        crops (B,3,112,112), RGB from -1 to 1 -> (B, embedding), not normalised to unit length.
 
     Source: ours; scaled weights after Brock et al., Characterizing signal propagation, ICLR 2021.
     """
@@ -76,9 +77,10 @@ class IdentityNetwork(nn.Module):
         widths: Sequence[int] = (16, 32, 64, 128),
         depths: Sequence[int] = (1, 2, 2),
         embedding: int = 128,
-        size: int = 112,
+        size: int = 64,
     ) -> None:
         super().__init__()
+        self.size = size
         # a plain one: filters whose weights sum to zero would see edges alone, and no skin
         self.stem = nn.Conv2d(3, widths[0], 5, 2, padding=2)
         nn.init.kaiming_normal_(self.stem.weight, nonlinearity="linear")
@@ -93,7 +95,8 @@ class IdentityNetwork(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """See the class for shapes."""
-        x = self.squeeze(_active(self.norm(self.blocks(self.stem(crops)))))
+        small = F.interpolate(crops, (self.size, self.size), mode="bilinear", antialias=False, align_corners=False)
+        x = self.squeeze(_active(self.norm(self.blocks(self.stem(small)))))
         return self.head(torch.flatten(_active(x), 1))
 
 
