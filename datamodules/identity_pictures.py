@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -61,6 +62,8 @@ class IdentityPictures(ZooDataModule):
             count their people from 0, and they are not the same people.
         jitter: How landmarks miss.
         oval: Share of pictures of which an oval with the face is left.
+        ease: Epochs over which ovals and light grow from nothing to their full strength: from the first step on they
+            outweigh what tells people apart, and a loss of cosines settles where all faces are one.
         light: How much the light changes: a standard deviation of the logarithm of encoded values.
         flip: Mirror half of the pictures.
 
@@ -78,7 +81,8 @@ class IdentityPictures(ZooDataModule):
         first_person: int = 0,
         jitter: PointJitter = _JITTER,
         oval: float = 0.4,
-        light: float = 0.25,
+        light: float = 0.2,
+        ease: int = 0,
         flip: bool = True,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
@@ -86,9 +90,9 @@ class IdentityPictures(ZooDataModule):
             raise UserError(
                 f"oval is {oval}, first_person {first_person} and light {light}; take a share, and numbers from 0."
             )
-        if together < 1:
-            raise UserError(f"together is {together}; take at least 1.")
-        self.together = together
+        if together < 1 or ease < 0:
+            raise UserError(f"together is {together} and ease {ease}; take at least 1 and 0.")
+        self.together, self.ease = together, ease
         self.faces, self.first_person, self.jitter, self.oval = faces, first_person, jitter, oval
         self.light, self.flip = light, flip
 
@@ -128,8 +132,10 @@ class _Pictures(BatchDataset):
         if self.split != "train":
             return batch
         draws = Draws(settings.seed, self.split, indices)
-        image = _softened(draws, _in_oval(draws, batch["image"], batch["landmarks"], settings.oval))
-        image = _lit(draws, image, settings.light)
+        epoch = np.array([epoch_and_sample(index, len(self.source))[0] for index in indices])
+        strength = np.minimum(1, epoch / settings.ease) if settings.ease else np.ones(len(epoch))
+        image = _in_oval(draws, batch["image"], batch["landmarks"], settings.oval * strength)
+        image = _lit(draws, _softened(draws, image), settings.light * strength)
         batch = {
             "image": image,
             "landmarks": _jittered(draws, batch["landmarks"], settings.jitter),
@@ -156,9 +162,9 @@ def _frame(landmarks: Tensor) -> tuple[Tensor, Tensor]:
     return (eyes + mouth) / 2, down * torch.maximum(length, (other - eye).norm(dim=-1, keepdim=True)) / length
 
 
-def _in_oval(draws: Draws, image: Tensor, landmarks: Tensor, share: float) -> Tensor:
-    """Black, or one colour, around an ellipse from hairline to chin in some of the pictures."""
-    rows = np.flatnonzero(draws.chance("is oval", share))
+def _in_oval(draws: Draws, image: Tensor, landmarks: Tensor, chance: NDArray[np.float64]) -> Tensor:
+    """Black, or one colour, around an ellipse from hairline to chin in some of the pictures, each by its chance."""
+    rows = np.flatnonzero(draws.uniform("is oval") < chance)
     if not len(rows):
         return image
     some, u = torch.from_numpy(rows).to(image.device), draws.uniform("oval", 6)[rows]
@@ -187,9 +193,9 @@ def _softened(draws: Draws, image: Tensor) -> Tensor:
     return image.index_copy(0, some, torch.lerp(sharp, coarse, amount))
 
 
-def _lit(draws: Draws, image: Tensor, strength: float) -> Tensor:
+def _lit(draws: Draws, image: Tensor, strength: NDArray[np.float64]) -> Tensor:
     """Encoded values times a gain, a tint, and a slope across and down the picture; crude, and fast."""
-    numbers = torch.from_numpy(strength * draws.normal("light", 6, limit=2)).to(image)
+    numbers = torch.from_numpy(strength[:, None] * draws.normal("light", 6, limit=2)).to(image)
     height, width = image.shape[-2:]
     x = torch.linspace(-1, 1, width, device=image.device)
     y = torch.linspace(-1, 1, height, device=image.device)

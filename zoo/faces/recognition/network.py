@@ -14,6 +14,9 @@ __all__ = ["IdentityNetwork"]
 _SILU_GAIN = 1.7881
 """Makes the variance of ``silu`` of a standard normal number 1 (Brock et al., 2021, appendix D)."""
 
+_CENTRE_STEP = 0.1
+"""How far each training batch moves the running mean of the answers."""
+
 
 class _Convolution(nn.Conv2d):
     """Weights with zero mean and unit sum of squares for each output, times a gain: activations keep their variance.
@@ -57,7 +60,9 @@ class _Block(nn.Module):
 class IdentityNetwork(nn.Module):
     """A residual network without normalisation over batches, without dropout, and with smooth activations.
 
-    Its last maps are flattened and not averaged: where in the aligned crop a feature lies is part of who it is.
+    Its last maps are flattened and not averaged: where in the aligned crop a feature lies is part of who it is. The
+    running mean of the answers in training is taken off, then as later: what all faces share would otherwise make all
+    of them alike, and a loss of cosines may settle there.
 
     Args:
         widths: Channels after the first convolution and in each stage; every one halves height and width.
@@ -71,6 +76,8 @@ class IdentityNetwork(nn.Module):
 
     Source: ours; scaled weights after Brock et al., Characterizing signal propagation, ICLR 2021.
     """
+
+    centre: Tensor
 
     def __init__(
         self,
@@ -91,13 +98,17 @@ class IdentityNetwork(nn.Module):
         side = size // 2 ** len(widths)
         self.norm = nn.GroupNorm(1, widths[-1])
         self.squeeze = _Convolution(widths[-1], 32, 1)
-        self.head = nn.Linear(32 * side * side, embedding)
+        self.head = nn.Linear(32 * side * side, embedding, bias=False)
+        self.register_buffer("centre", torch.zeros(embedding))
 
     def forward(self, crops: Tensor) -> Tensor:
         """See the class for shapes."""
         small = F.interpolate(crops, (self.size, self.size), mode="bilinear", antialias=False, align_corners=False)
         x = self.squeeze(_active(self.norm(self.blocks(self.stem(small)))))
-        return self.head(torch.flatten(_active(x), 1))
+        found = self.head(torch.flatten(_active(x), 1)).float()
+        if self.training:
+            self.centre = torch.lerp(self.centre, found.detach().mean(0), _CENTRE_STEP)
+        return found - self.centre
 
 
 def _active(x: Tensor) -> Tensor:
