@@ -79,6 +79,8 @@ def main() -> None:
                 titles += [f"{name}, {by}: {row[-2]:.1f} %", f"drawn (mean face: {row[-1]:.1f} %)"]
         rows.append(row)
         told(name, row)
+    if not parts:
+        parser.error(f"no face of {options.folder} was reconstructed: photos name.jpg beside name.txt are expected.")
     columns = [[value for value in column if not math.isnan(value)] for column in zip(*rows, strict=True)]
     told("mean", [statistics.mean(column) if column else math.nan for column in columns])
     told("worst", [max(column, default=math.nan) for column in columns])
