@@ -120,13 +120,20 @@ def score(answer: Predictor, data: AlignedFaces, asked: Deep3DFace) -> dict[str,
 def draw(answers: Mapping[str, Predictor], data: AlignedFaces, asked: Deep3DFace, folder: Path, count: int) -> None:
     """A panel a way, and one with the faces of all ways side by side, above their shapes."""
     whole = next(iter(data.test_dataloader()))
-    batch = {name: value[:count].to(asked.device) for name, value in whole.items()}
+    places = first_of_each(whole["person"])[:count] if "person" in whole else torch.arange(count)
+    batch = {name: value[places].to(asked.device) for name, value in whole.items()}
     columns = {"picture": batch["image"].repeat(2, 1, 1, 1)}
     for way, answer in answers.items():
         panels = asked.panels(answer.predict(batch), batch)
         write_image(folder / f"deep3dface_losses_{way.replace(' ', '_')}.png", panel(panels))
         columns[way] = torch.cat((panels["drawn"], panels["shape"]))
     write_image(folder / "deep3dface_losses.png", panel(columns))
+
+
+def first_of_each(person: Tensor) -> Tensor:
+    """Places of the first picture of each person, whose pictures lie side by side."""
+    counts = torch.unique_consecutive(person, return_counts=True)[1]
+    return counts.cumsum(0) - counts
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
