@@ -136,8 +136,6 @@ def coloured_head(
         photo: (3,H,W) sRGB in [0,1].
     """
     model, triangles = decoder.model, decoder.triangles.cpu()
-    wanted = torch.zeros(len(vertices), dtype=torch.bool)
-    wanted[decoder.front_triangles.unique().cpu()] = True
     seen = see_in_photo(
         vertices,
         decoded["normals"],
@@ -145,7 +143,7 @@ def coloured_head(
         screen,
         photo,
         _in_soft_light(decoder, decoded),
-        wanted,
+        face_opacity(decoder) > 0.5,
         tolerance=_BEHIND / decoder.decimetres_per_unit,
     )
     shape = model.shape(parts["identity"], parts["expression"]).cpu()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -54,12 +55,29 @@ def crop_screen(decoder: FaceDecoder, vertices: Tensor) -> Tensor:
 
 
 def face_opacity(decoder: FaceDecoder) -> Tensor:
-    """How much of each vertex (V,) belongs to the face rather than the rest of the head: 1 inside, soft at the rim."""
-    front = np.zeros(len(decoder.vertex_ids))
-    front[decoder.front_triangles.unique().cpu().numpy()] = 1.0
-    if front.all():
-        return torch.ones(len(front))
-    return torch.from_numpy(softened(front, neighbours(decoder.triangles.cpu(), len(front)))).float()
+    """How much of each vertex belongs to the face rather than the rest of the head: 1 inside, soft at the rim.
+
+    What lies within the face and is no part of its front, such as the inside of the mouth, teeth and the pockets behind
+    the lids, belongs to it: otherwise the photo would show through.
+
+    Args:
+        decoder: Of the whole face model.
+
+    Returns:
+        (V,) in [0,1].
+    """
+    place = decoder.model.mean[:, :2].cpu().numpy()
+    front = np.zeros(len(place), bool)
+    front[decoder.front_triangles.unique().cpu().numpy()] = True
+    near = neighbours(decoder.triangles.cpu(), len(place))
+    rest = np.flatnonzero(~front)
+    part = np.full(len(place), -1)
+    part[rest] = connected_components(near[rest][:, rest], directed=False)[1]
+    low, high = place[front].min(0), place[front].max(0)
+    outside = ~((place > low) & (place < high)).all(1)
+    inside = ~front & ~np.isin(part, part[outside & ~front])
+    face = (front | inside).astype(float)
+    return torch.ones(len(face)) if face.all() else torch.from_numpy(softened(face, near)).float()
 
 
 def _views(
