@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lightning_modules.deep3dface.coefficients import Sizes
+from lightning_modules.deep3dface.face_model import name_as_tensor
 from zoo.errors import UserError
 
-__all__ = ["convert", "detect", "face_model_tensor"]
+__all__ = ["convert", "detect"]
 
 _WRAPPER = "net_recon."  # beside it are the optimiser's and the schedule's states, which we do not need
 _NETWORK = ("backbone.", "final_layers.")
@@ -55,19 +55,8 @@ def convert(state: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tens
     }
     return arguments, {
         **{f"network.{key}": value for key, value in tensors.items()},
-        "face_model": face_model_tensor("bfm"),
+        "face_model": name_as_tensor("bfm"),
     }
-
-
-def face_model_tensor(name: str) -> Tensor:
-    """The name of a face model as weights carry it: ASCII in uint8 (16,), zeros behind it.
-
-    Raises:
-        UserError: The name is not ASCII or longer than 16 characters.
-    """
-    if not name.isascii() or len(name) > 16:
-        raise UserError(f"the name of a face model has at most 16 ASCII characters, '{name}' does not.")
-    return torch.tensor(list(name.encode("ascii").ljust(16, b"\0")), dtype=torch.uint8)
 
 
 def _check_heads(tensors: Mapping[str, Tensor]) -> None:

@@ -60,5 +60,3 @@ class ColourError(PerSample):
         ours, truth = preds.double().flatten(1), target.double().flatten(1)
         factor = (ours * truth).sum(1) / ours.square().sum(1).clamp_min(1e-9)
         self.add(100 * (factor[:, None] * ours - truth).square().mean(1).sqrt())
-
-

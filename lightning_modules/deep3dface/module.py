@@ -15,6 +15,7 @@ from torchmetrics import MetricCollection
 from lightning_modules.base import Batch, Predictor, Schedule, ZooModule
 from lightning_modules.deep3dface.coefficients import Sizes, join, split
 from lightning_modules.deep3dface.decoder import FaceDecoder
+from lightning_modules.deep3dface.face_model import name_as_tensor, name_of
 from lightning_modules.deep3dface.files import write_face
 from lightning_modules.deep3dface.losses import (
     coefficient_loss,
@@ -38,7 +39,6 @@ from zoo.morphable import MorphableModel
 
 __all__ = ["Deep3DFace"]
 
-_NAME_BYTES = 16
 _CLASSIFIERS = ("fc.", "classifier.", "head.fc.")
 """What timm and torchvision call the layer for ImageNet's classes."""
 _BASES = ("identity", "expression", "texture")
@@ -123,7 +123,10 @@ class Deep3DFace(ZooModule):
             raise UserError("learn=sets trains C-Net, so it needs a width: --model.confidence_channels 256.")
         self.size, self.learn, self.perception = size, learn, perception
         self.backbone_weights = backbone_weights
-        model = MorphableModel.load(morphable)
+        try:
+            model = MorphableModel.load(morphable)
+        except UserError as error:
+            raise UserError(f"{error} (the face model is given by --model.morphable)") from error
         self.decoder = FaceDecoder(model, size, lighting)
         self.front = self.decoder.cut()  # looks the same, without what no picture shows
         sizes: Sizes = self.decoder.sizes
@@ -133,7 +136,7 @@ class Deep3DFace(ZooModule):
         if confidence_channels:
             shallow, deep = self.network.shallow_channels, self.network.deep_channels
             self.confidence = ConfidenceNet(shallow, deep, sizes.identity, confidence_channels)
-        self.register_buffer("face_model", _as_bytes(model.name))
+        self.register_buffer("face_model", name_as_tensor(model.name))
         self.register_buffer("measured", self.front.front_triangles.unique(), persistent=False)
         self._recognition: list[nn.Module] = []  # in a list, since it is neither trained nor saved
         if learn == "sets":
@@ -261,8 +264,8 @@ class Deep3DFace(ZooModule):
         if self.perception == "none":
             return None
         if not self._recognition:
-            self._recognition.append(load_recognition(self.perception).to(device))
-        return self._recognition[0]
+            self._recognition.append(load_recognition(self.perception))
+        return self._recognition[0].to(device)  # no part of the module, so that nobody else moves it
 
     def losses(self, prediction: Batch, batch: Batch) -> dict[str, Tensor]:
         """The terms of the paper, unweighted, from what ``drawn`` gives."""
@@ -320,7 +323,7 @@ class Deep3DFace(ZooModule):
         """
         if "face_model" not in state:
             return
-        theirs, own = (bytes(x.tolist()).rstrip(b"\0").decode() for x in (state["face_model"], self.face_model))
+        theirs, own = name_of(state["face_model"]), name_of(self.face_model)
         if theirs != own:
             path = "" if theirs == "procedural" else ":PATH"
             raise UserError(
@@ -384,7 +387,3 @@ def pictures_of_each(batch: Batch) -> int:
         "learn=sets needs batches of sets, as many pictures of each person side by side: datamodules.AlignedFaces with "
         "people=5 (configs/data/face_sets.yaml)."
     )
-
-
-def _as_bytes(name: str) -> Tensor:
-    return torch.tensor(list(name.encode()[:_NAME_BYTES].ljust(_NAME_BYTES, b"\0")), dtype=torch.uint8)

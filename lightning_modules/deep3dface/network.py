@@ -5,14 +5,11 @@ Both take and give plain tensors in the authors' conventions; ``decoder.py`` kno
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_modules.deep3dface.coefficients import GAMMA_BANDS
-from zoo.errors import UserError
+from zoo.nn import classifier_backbone
 
 __all__ = ["ConfidenceNet", "ReconNet", "aggregate"]
 
@@ -42,18 +39,11 @@ class ReconNet(nn.Module):
 
     def __init__(self, backbone: str = "resnet50", identity: int = 80, expression: int = 64, texture: int = 80) -> None:
         super().__init__()
-        self.backbone, self._shallow_place, self.shallow_channels = _timm_backbone(backbone)
+        self.backbone, self._shallow_place, self.shallow_channels = classifier_backbone(backbone)
         self.backbone.to(memory_format=torch.channels_last)  # a third less time of a small one's training on a CPU
         self.deep_channels: int = self.backbone.head_hidden_size
-        outputs = (
-            identity,
-            expression,
-            texture,
-            3,
-            3 * GAMMA_BANDS,
-            2,
-            1,
-        )  # translation has a head for x, y, one for z
+        # three angles, nine numbers of light per colour, and of the translation x and y apart from z
+        outputs = (identity, expression, texture, 3, 27, 2, 1)
         self.final_layers = nn.ModuleList([nn.Conv2d(self.deep_channels, n, 1) for n in outputs])
         for parameter in self.final_layers.parameters():
             nn.init.zeros_(parameter)
@@ -129,20 +119,3 @@ def aggregate(identity: Tensor, confidence: Tensor) -> Tensor:
         (G,K).
     """
     return (confidence * identity).sum(1) / confidence.sum(1)
-
-
-def _timm_backbone(name: str) -> tuple[Any, int, int]:
-    """The model, and the place and channels of its last feature map of a quarter of the picture's size."""
-    import timm  # slow to import; only who asks for a backbone needs it
-
-    # Asked first, because create_model would look on the network for names with a scheme.
-    if not timm.is_model(name):
-        raise UserError(
-            f"timm has no backbone '{name}'; python -c \"import timm; print(timm.list_models())\" lists them."
-        )
-    model: Any = timm.create_model(name, pretrained=False, num_classes=0)
-    stages = [(place, info) for place, info in enumerate(model.feature_info) if info["reduction"] == 4]
-    if not stages or not hasattr(model, "forward_intermediates"):
-        raise UserError(f"the backbone '{name}' has no feature map of a quarter of the picture's size; take resnet50.")
-    place, info = stages[-1]
-    return model, place, info["num_chs"]

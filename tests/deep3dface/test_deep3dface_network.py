@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 import zoo
 from lightning_modules.deep3dface.coefficients import Sizes, join, split
-from lightning_modules.deep3dface.convert import convert, detect, face_model_tensor
+from lightning_modules.deep3dface.convert import convert, detect
+from lightning_modules.deep3dface.face_model import name_as_tensor
 from lightning_modules.deep3dface.network import ConfidenceNet, ReconNet, aggregate
 from zoo.checkpoints import read_checkpoint
 from zoo.commands.convert import main as convert_command
@@ -133,8 +134,8 @@ def test_an_unknown_layer_is_refused(heads_only: dict[str, Tensor]) -> None:
 
 
 def test_a_long_face_model_name_is_refused() -> None:
-    with pytest.raises(UserError, match="16 ASCII"):
-        face_model_tensor("a" * 17)
+    with pytest.raises(ValueError, match="16 ASCII"):
+        name_as_tensor("a" * 17)
 
 
 @pytest.mark.parametrize("backbone", ["mobilenetv3_small_050", "resnet10t"])

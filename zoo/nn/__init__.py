@@ -1,5 +1,5 @@
 """Network parts that more than one paper can use."""
 
-from zoo.nn.backbone import Backbone
+from zoo.nn.backbone import Backbone, classifier_backbone
 
-__all__ = ["Backbone"]
+__all__ = ["Backbone", "classifier_backbone"]

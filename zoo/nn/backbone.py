@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from zoo.errors import UserError
 
-__all__ = ["Backbone"]
+__all__ = ["Backbone", "classifier_backbone"]
 
 
 class Backbone(nn.Module):
@@ -48,3 +48,31 @@ class Backbone(nn.Module):
         """Maps by reduction; see the class for shapes."""
         maps = self.model((image - self.mean) / self.std)
         return {reduction: maps[place] for reduction, place in self._places.items()}
+
+
+def classifier_backbone(name: str) -> tuple[Any, int, int]:
+    """A timm model without its classifier, with random weights and timm's own names of layers.
+
+    Args:
+        name: A timm model such as ``resnet50``.
+
+    Returns:
+        The model; and of its last feature map of a quarter of the picture's size the place among the model's maps, as
+        ``forward_intermediates`` counts them, and the channels.
+
+    Raises:
+        UserError: timm has no such model, or it has no such map.
+    """
+    import timm  # slow to import; only who asks for a backbone needs it
+
+    # Asked first, because create_model would look on the network for names with a scheme.
+    if not timm.is_model(name):
+        raise UserError(
+            f"timm has no backbone '{name}'; python -c \"import timm; print(timm.list_models())\" lists them."
+        )
+    model: Any = timm.create_model(name, pretrained=False, num_classes=0)
+    stages = [(place, info) for place, info in enumerate(model.feature_info) if info["reduction"] == 4]
+    if not stages or not hasattr(model, "forward_intermediates"):
+        raise UserError(f"the backbone '{name}' has no feature map of a quarter of the picture's size; take resnet50.")
+    place, info = stages[-1]
+    return model, place, info["num_chs"]

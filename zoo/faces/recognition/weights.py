@@ -18,7 +18,7 @@ from zoo.nn.iresnet import IResNet
 __all__ = ["SHA256", "WEIGHTS", "RecognitionNet", "load_network", "load_recognition"]
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
-SHA256 = ""
+SHA256 = "ddd992a0181fdae2b7484f2f7536dabf73a37d76054c87536729810056f0931b"
 """Of the shipped file; the card of ``face_identity`` says who trained it and how."""
 
 
