@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -63,6 +64,8 @@ class Deep3DFace(ZooModule):
         confidence_channels: Width of C-Net; 256 in the paper, 0 for none: several pictures are then averaged.
         learn: ``single`` trains R-Net on single pictures. ``sets`` keeps R-Net and trains C-Net on sets of pictures of
             one person (``datamodules.AlignedFaces`` with ``people``), through the shape of the aggregated coefficients.
+        drawn_share: Share of each training batch that is drawn, and so has photometric, perception-level, reflectance
+            and light terms; all of it has landmarks. Less than 1 trains a small backbone on a CPU twice as fast.
         weight_photometric: Weight of the photometric loss.
         weight_landmarks: Weight of the landmark loss, which is in squared pixels of a picture of 224.
         weight_perceptual: Weight of the perception-level loss.
@@ -98,6 +101,7 @@ class Deep3DFace(ZooModule):
         perception: str = "embedded",
         confidence_channels: int = 0,
         learn: Literal["single", "sets"] = "single",
+        drawn_share: float = 1.0,
         weight_photometric: float = 1.92,
         weight_landmarks: float = 1.6e-3,
         weight_perceptual: float = 0.2,
@@ -121,7 +125,9 @@ class Deep3DFace(ZooModule):
         self.save_hyperparameters()
         if learn == "sets" and not confidence_channels:
             raise UserError("learn=sets trains C-Net, so it needs a width: --model.confidence_channels 256.")
-        self.size, self.learn, self.perception = size, learn, perception
+        if not 0 < drawn_share <= 1:
+            raise UserError(f"drawn_share is {drawn_share}; it is a share above 0, at most 1.")
+        self.size, self.learn, self.perception, self.drawn_share = size, learn, perception, drawn_share
         self.backbone_weights = backbone_weights
         try:
             model = MorphableModel.load(morphable)
@@ -208,7 +214,17 @@ class Deep3DFace(ZooModule):
         trusted = self._trusted(shallow, pooled)
         if self.learn == "sets":
             coefficients = self.of_sets(coefficients, trusted["confidence_of_identity"], pictures_of_each(batch))
-        return {**self.drawn(coefficients, batch), **trusted}
+        drawn = math.ceil(self.drawn_share * len(image)) if self.training and self.learn == "single" else len(image)
+        if drawn == len(image):
+            return {**self.drawn(coefficients, batch), **trusted}
+        some = {name: value if name == "triangles" else value[:drawn] for name, value in batch.items()}
+        return {**self.drawn(coefficients[:drawn], some), **self._placed(coefficients, batch["image"]), **trusted}
+
+    def _placed(self, coefficients: Tensor, image: Tensor) -> dict[str, Tensor]:
+        """What all pictures of a batch are asked for: coefficients and landmarks."""
+        parts = split(coefficients, self.sizes)
+        landmarks = self.front.geometry(parts)["landmarks"]
+        return {"landmarks": self._in_pixels_of(image, landmarks), **{name: parts[name] for name in _BASES}}
 
     def of_sets(self, coefficients: Tensor, confidence: Tensor, pictures: int) -> Tensor:
         """Coefficients (B,N) with one identity for each person, of ``pictures`` neighbours each."""

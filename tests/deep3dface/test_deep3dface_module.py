@@ -72,6 +72,23 @@ def test_every_head_learns_from_a_rendered_picture(batch: dict[str, Tensor]) -> 
         assert head.weight.grad.abs().sum() > 0, name
 
 
+def test_a_share_of_a_batch_is_drawn_and_all_of_it_has_landmarks(batch: dict[str, Tensor]) -> None:
+    model = module(drawn_share=0.5)
+    model.network.eval()  # normalisation over a batch would tie its pictures together
+    said, terms = model.answer(batch), model.losses(model.answer(batch), batch)
+    assert len(said["rendered"]) == 2
+    assert len(said["landmarks"]) == len(said["identity"]) == 4
+    whole = module()
+    whole.network.eval()
+    wholly = whole.losses(whole.answer(batch), batch)
+    for name in ("landmarks", "coefficients"):
+        torch.testing.assert_close(terms[name], wholly[name])
+    half = {name: value[:2] for name, value in batch.items()}
+    torch.testing.assert_close(terms["photometric"], whole.losses(whole.answer(half), half)["photometric"])
+    with pytest.raises(UserError, match="drawn_share"):
+        module(drawn_share=0.0)
+
+
 def test_a_truth_is_measured_in_millimetres(batch: dict[str, Tensor]) -> None:
     model = module().eval()
     parts = {
