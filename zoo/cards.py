@@ -76,7 +76,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of trained weights: beside the card (``file``) or to be downloaded (``url``)."""
+    """A file of trained weights: beside the card (``file``) or to be downloaded (``url``).
+
+    ``needs`` are constructor arguments that must be given with it, because they name files of the user's machine, such
+    as a face model; each with what it should look like.
+    """
 
     tag: str
     sha256: str
@@ -87,6 +91,7 @@ class Weights:
     url: str = ""
     command: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
+    needs: dict[str, str] = field(default_factory=dict)
     default: bool = False
 
 

@@ -84,8 +84,9 @@ def load(
     where = _device(device)
     if weights is None and not card.trainable:
         return zoo.create(card.name, **overrides).eval().to(where)
-    module = load_file(card, find_weights(card, weights, download=download), **overrides)
-    return module.to(where)
+    path = find_weights(card, weights, download=download)
+    _check_needs(card, weights, overrides)
+    return load_file(card, path, **overrides).to(where)
 
 
 def find_weights(card: ModelCard, weights: str | Path | None = None, *, download: bool = False) -> Path:
@@ -244,6 +245,21 @@ def _entry(card: ModelCard, tag: str | None) -> Weights:
     kind = f"weights of {card.name}"
     found = find_name(tag, tags, kind=kind, hint=f"a tag from python -m zoo info {card.name}, or the path of a file")
     return card.weights[tags.index(found)]
+
+
+def _check_needs(card: ModelCard, weights: str | Path | None, overrides: Mapping[str, Any]) -> None:
+    """Name the arguments that must come with some weights on the card, before a worse message does."""
+    if weights is not None and _is_path(weights, card):
+        return
+    entry = _entry(card, None if weights is None else str(weights))
+    missing = {name: what for name, what in entry.needs.items() if name not in overrides}
+    if missing:
+        flags = " ".join(f"--model.{name} {what}" for name, what in missing.items())
+        calls = ", ".join(f'{name}="{what}"' for name, what in missing.items())
+        raise UserError(
+            f"the weights '{entry.tag}' of {card.name} need a file of yours: {flags} on the command line, {calls} in "
+            "Python."
+        )
 
 
 def _place(card: ModelCard, entry: Weights) -> Path:

@@ -151,7 +151,11 @@ def test_shipped_weights_are_as_described(card: ModelCard) -> None:
         assert hashlib.sha256(path.read_bytes()).hexdigest() == weights.sha256
         assert weights.command, "who trained it, and how?"
         assert weights.metrics, "how good is it?"
-        assert not load(card.name, weights=weights.tag).training
+        if weights.needs:
+            with pytest.raises(UserError, match="|".join(f"--model.{name}" for name in weights.needs)):
+                load(card.name, weights=weights.tag)
+        else:
+            assert not load(card.name, weights=weights.tag).training
 
 
 @every_card

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.commands.arguments import Arguments
+from zoo.commands.overrides import read_overrides, split_overrides
 from zoo.errors import UserError, ZooError
 from zoo.files import human_bytes
 
@@ -36,14 +37,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--download", action="store_true", help="fetch the weights if they are not on this machine")
     parser.add_argument("--size", metavar="WIDTHxHEIGHT", help="take this size alone; any size by default")
     parser.add_argument("--check", action="store_true", help="compare the file that is there; write nothing")
-    options = parser.parse_args(arguments)
-    return _export(options)
+    parser.add_argument("--model.NAME", dest="overrides", metavar="VALUE", help="an argument of the model, as in fit")
+    given, rest = split_overrides("export", arguments)
+    return _export(parser.parse_args(rest), given)
 
 
-def _export(options: argparse.Namespace) -> int:
+def _export(options: argparse.Namespace, given: Sequence[tuple[str, str]]) -> int:
     from zoo.cards import load_card
 
     card = load_card(options.model)
+    overrides = read_overrides("export", card, given)
     size = _size(options.size) if options.size else None
     path = Path(options.output or f"{card.name}.{options.format}")
     if options.format not in card.export.formats:
@@ -52,7 +55,7 @@ def _export(options: argparse.Namespace) -> int:
     from zoo import hub
     from zoo.export import check_export, export_model
 
-    module = hub.load(card.name, weights=options.weights, download=options.download)
+    module = hub.load(card.name, weights=options.weights, download=options.download, **overrides)
     act = check_export if options.check else export_model
     parity = act(module, card, options.format, path, size=size)
     done = "checked" if options.check else "wrote"

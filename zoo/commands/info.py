@@ -127,6 +127,8 @@ def _weights(card: ModelCard) -> Iterator[str]:
         place = "shipped" if each.file else "to be downloaded"
         yield f"{each.tag}{default}: {human_bytes(each.bytes)}, {place}, licence: {each.licence}"
         yield f"  trained on {each.trained_on}" + (f" by: {each.command}" if each.command else "")
+        if each.needs:
+            yield "  needs " + " ".join(f"--model.{name} {what}" for name, what in each.needs.items())
         if each.metrics:
             yield "  " + ", ".join(f"{name} {value:.4g}" for name, value in each.metrics.items())
 
