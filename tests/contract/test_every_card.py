@@ -16,6 +16,7 @@ from zoo.cards import CONFIGS, ModelCard, list_cards, models_table
 from zoo.contract import KEYS, check
 from zoo.errors import UserError
 from zoo.hub import load
+from zoo.recipes import find_recipe, list_recipes
 
 CARDS = list_cards()
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,16 @@ def test_card_is_complete(card: ModelCard) -> None:
     for result in card.results:
         assert result.paper is None or result.evidence, f"{result.metric}: a paper's number needs its evidence"
         assert result.ours is None or result.command, f"{result.metric}: our number needs the command that gave it"
+
+
+@every_card
+def test_recipes_and_the_files_that_commands_name_are_there(card: ModelCard) -> None:
+    recipes = {name: find_recipe(card.name, name) for name in list_recipes(card.name)}  # a stage's name may be refused
+    for command in [result.command for result in card.results] + [weights.command for weights in card.weights]:
+        for file in re.findall(r"--config (\S+)", command):
+            assert (ROOT / file).is_file(), command
+        for name in re.findall(r"--recipe (\S+)", command):
+            assert name in recipes, command
 
 
 @every_card
