@@ -47,6 +47,15 @@ def test_the_crop_brings_turned_and_scaled_points_back() -> None:
     )
 
 
+def test_half_precision_around_it_does_not_move_the_crop() -> None:
+    points = torch.tensor([[40.0, 48.0], [70.0, 46.0], [57.0, 66.0], [44.0, 84.0], [69.0, 83.0]])[None] + 0.37
+    ramp = torch.linspace(0, 1, 112).expand(1, 3, 112, 112)
+    exact = recognition_crop(ramp, points)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(recognition_transform(points), recognition_transform(points.double()).float())
+        torch.testing.assert_close(recognition_crop(ramp, points), exact)
+
+
 def test_points_that_are_all_one_leave_the_picture_where_it_is() -> None:
     found = recognition_transform(torch.full((1, 5, 2), 7.0))
     torch.testing.assert_close(found, torch.eye(2, 3)[None])

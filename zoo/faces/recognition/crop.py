@@ -48,7 +48,7 @@ def recognition_transform(points: Tensor, size: int = 112) -> Tensor:
     power = power.clamp_min(1e-12)
     a, b = real / power, imaginary / power
     linear = torch.stack((torch.stack((a, -b), -1), torch.stack((b, a), -1)), 1)
-    shift = target_mean - (linear @ source_mean.mT).squeeze(-1)
+    shift = target_mean - _turned(source_mean, linear)[:, 0]
     found = torch.cat((linear, shift.unsqueeze(-1)), -1)
     return torch.where(known.view(-1, 1, 1), found, torch.eye(2, 3).to(found))
 
@@ -74,8 +74,13 @@ def recognition_crop(image: Tensor, points: Tensor, size: int = 112) -> Tensor:
     back = torch.stack((torch.stack((a, b), -1), torch.stack((-b, a), -1)), 1) / scale.view(-1, 1, 1)
     axis = torch.arange(size, device=image.device).to(image.dtype)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
-    places = (torch.stack((x, y), -1).view(1, -1, 2) - matrix[:, None, :, 2]) @ back.mT
+    places = _turned(torch.stack((x, y), -1).view(1, -1, 2) - matrix[:, None, :, 2], back)
     height, width = image.shape[-2:]  # apart, so that exported programs keep them free
     grid = torch.stack(((2 * places[..., 0] + 1) / width - 1, (2 * places[..., 1] + 1) / height - 1), -1)
     grid = grid.view(-1, size, size, 2)
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _turned(points: Tensor, matrix: Tensor) -> Tensor:
+    """Points (B,N,2) by matrices (B,2,2), number by number: autocast halves the precision of matrix products."""
+    return (points[:, :, None] * matrix[:, None]).sum(-1)
