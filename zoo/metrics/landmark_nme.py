@@ -20,7 +20,7 @@ class LandmarkNME(PerSample):
 
     The mean distance of a face's points from the truth, over the size of the true face: ``interocular`` is the distance
     between the outer corners of the eyes (points 36 and 45), ``box`` is sqrt(width x height) of the box around the 68
-    true points. AFLW2000-3D is evaluated by the box, in x and y alone, over bins of yaw [0, 30), [30, 60), [60, 90]:
+    true points. AFLW2000-3D is evaluated by the box, in x and y alone, over bins of yaw [0, 30], (30, 60] and (60, 90]:
     one metric for each, whose mask tells who belongs to it, and their plain mean stands for all.
 
     Args:
