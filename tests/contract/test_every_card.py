@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import LightningDataModule, Trainer, seed_everything
+from safetensors import safe_open
 
 from zoo.cards import CONFIGS, ModelCard, list_cards, models_table
 from zoo.contract import KEYS, check
@@ -162,6 +163,8 @@ def test_shipped_weights_are_as_described(card: ModelCard) -> None:
         assert hashlib.sha256(path.read_bytes()).hexdigest() == weights.sha256
         assert weights.command, "who trained it, and how?"
         assert weights.metrics, "how good is it?"
+        with safe_open(path, framework="pt") as file:
+            assert "/" not in file.metadata()["hparams"], "a path of the machine that trained it"
         if weights.needs:
             with pytest.raises(UserError, match="|".join(f"--model.{name}" for name in weights.needs)):
                 load(card.name, weights=weights.tag)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.golden import load_golden
+from zoo.cards import load_card
 from zoo.errors import UserError
 from zoo.faces.recognition import (
     TEMPLATE,
@@ -16,6 +17,7 @@ from zoo.faces.recognition import (
     load_recognition,
     recognition_crop,
     recognition_transform,
+    weights,
 )
 
 
@@ -88,3 +90,19 @@ def test_one_sentence_for_what_is_no_recognition_network(tmp_path: Path) -> None
     torch.save({"conv1.weight": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(UserError, match="does not hold ArcFace's r50"):
         load_recognition(f"arcface:{tmp_path / 'other.pth'}")
+
+
+def test_the_shipped_network_is_the_cards_and_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_card("face_identity").default_weights.sha256 == weights.SHA256
+    crops = torch.rand(2, 3, 112, 112)
+    torch.testing.assert_close(load_recognition()(crops).norm(dim=-1), torch.ones(2))
+    cut = tmp_path / "weights.safetensors"
+    cut.write_bytes(weights.WEIGHTS.read_bytes()[:5000])
+    with pytest.raises(UserError, match="holds no weights of the zoo's recognition network"):
+        weights.load_network(cut)
+    monkeypatch.setattr(weights, "WEIGHTS", cut)
+    with pytest.raises(UserError, match="is not the file that was shipped"):
+        load_recognition()
+    cut.unlink()
+    with pytest.raises(UserError, match="install the package again, or use arcface:PATH"):
+        load_recognition()
