@@ -87,7 +87,7 @@ def start(options: argparse.Namespace, data: AlignedFaces) -> Deep3DFace:
 def continued(way: str, begun: Deep3DFace, data: AlignedFaces, options: argparse.Namespace) -> Deep3DFace:
     """The start, trained on by one way."""
     pl.seed_everything(1, verbose=False)
-    training = {"learn": "single", "lr": options.lr, "schedule": "cosine"}
+    training = {"learn": "single", "backbone_weights": None, "lr": options.lr, "schedule": "cosine"}
     module = Deep3DFace(**{**begun.hparams, **training, **PAPER, **WAYS[way]})
     module.load_state_dict(begun.state_dict())
     fit(way, module, data, options.steps, options)
