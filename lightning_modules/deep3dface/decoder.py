@@ -180,12 +180,14 @@ class FaceDecoder(nn.Module):
     def shape(self, identity: Tensor, expression: Tensor) -> Tensor:
         """The unposed, recentred face (B,V,3) in decimetres, of identity (B,I) and expression (B,E)."""
         coefficients = torch.cat((self._number(identity), self._number(expression)), 1)
-        # added last: a sum that runs from the mean on rounds so much that normals of small triangles move
-        return (coefficients @ self.basis).add_(self.mean).unflatten(1, (3, -1)).mT
+        with self._exact():
+            # added last: a sum that runs from the mean on rounds so much that normals of small triangles move
+            return (coefficients @ self.basis).add_(self.mean).unflatten(1, (3, -1)).mT
 
     def texture(self, texture: Tensor) -> Tensor:
         """Display-encoded colours (B,V,3) of the coefficients (B,T), not clamped."""
-        raw = (self._number(texture) @ self.texture_basis).add_(self.texture_mean).unflatten(1, (3, -1)).mT
+        with self._exact():
+            raw = (self._number(texture) @ self.texture_basis).add_(self.texture_mean).unflatten(1, (3, -1)).mT
         return raw if self.model.albedo_encoding == "srgb" else linear_to_srgb(raw)
 
     def render(

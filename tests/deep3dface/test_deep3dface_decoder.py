@@ -265,6 +265,17 @@ def test_the_picture_agrees_with_the_landmarks(model: MorphableModel) -> None:
     assert ((size - 1 - drawn["image"][:, 1] - row).abs() * seen).max() < 0.1
 
 
+def test_shapes_and_colours_by_themselves_are_exact_too(procedural: MorphableModel) -> None:
+    """Metrics ask for them where a network around them runs in half precision."""
+    decoder = FaceDecoder(procedural, 48)
+    parts = some_parts(decoder.sizes)
+    decoded = decoder(parts)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        shape, texture = decoder.shape(parts["identity"], parts["expression"]), decoder.texture(parts["texture"])
+    torch.testing.assert_close(shape, decoded["shape"])
+    torch.testing.assert_close(texture, decoded["texture"])
+
+
 def test_sizes_are_the_same_picture(procedural: MorphableModel) -> None:
     decoders = [FaceDecoder(procedural, size) for size in (56, 224)]
     parts = some_parts(decoders[0].sizes)
