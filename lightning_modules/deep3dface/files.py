@@ -66,7 +66,7 @@ def write_face(decoder: FaceDecoder, found: Prediction, folder: Path) -> list[Pa
     device = decoder.triangles.device
     parts = split(outputs["coefficients"].to(device), decoder.sizes)
     decoded = {name: value[0].cpu() for name, value in decoder(parts).items()}
-    crop, screen = _crop(found, decoder), photo_screen(decoder, found)
+    crop, screen = _crop(found), photo_screen(decoder, found)
 
     write_image(folder / "photo_overlay.jpg", overlay_on_photo(decoder, decoded["colour"], screen, found.photo))
     points = crop.to_photo(outputs["landmarks"][0].double())
@@ -81,7 +81,7 @@ def write_face(decoder: FaceDecoder, found: Prediction, folder: Path) -> list[Pa
 
 def photo_screen(decoder: FaceDecoder, found: Prediction) -> Tensor:
     """Where the vertices (V,3) lie in the photo: pixels, and depth in units of the model."""
-    crop = _crop(found, decoder)
+    crop = _crop(found)
     inner = crop_screen(decoder, found.outputs["vertices"])[0]
     place = (inner[:, :2] + 0.5) * (crop.size / decoder.size) - 0.5
     return torch.cat((crop.to_photo(place), inner[:, 2:]), 1)
@@ -172,11 +172,10 @@ def _in_soft_light(decoder: FaceDecoder, decoded: Mapping[str, Tensor]) -> Tenso
     return srgb_to_linear(texture) * soft
 
 
-def _crop(found: Prediction, decoder: FaceDecoder) -> Crop:
-    if found.crop is not None:
-        return found.crop
-    height, width = found.photo.shape[-2:]
-    return Crop(((width - 1) / 2, (height - 1) / 2), float(max(height, width)), decoder.size)
+def _crop(found: Prediction) -> Crop:
+    if found.crop is None:
+        raise ValueError("a face is written in terms of its photo, and this one does not say where in it it lies.")
+    return found.crop
 
 
 def _write_landmarks(path: Path, points: Tensor, photo: Tensor) -> Path:
