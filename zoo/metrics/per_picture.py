@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+
+from zoo.metrics.per_sample import PerSample
 
 
-class PerPicture(Metric):
+class PerPicture(PerSample):
     """The mean over pictures of a value that is taken inside each picture's mask.
 
     Pictures without a valid pixel are left out; where there are no others, the result is NaN.
@@ -18,15 +18,6 @@ class PerPicture(Metric):
     Shapes:
         preds, target (B,C,H,W), either with one channel that stands for all; mask (B,1,H,W), pixels above 0.5 count.
     """
-
-    full_state_update = False
-    total: Tensor
-    samples: Tensor
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("samples", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
     @abstractmethod
     def values(self, preds: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -36,13 +27,7 @@ class PerPicture(Metric):
         """Take in one batch."""
         preds, target = torch.broadcast_tensors(preds, target)
         valid = torch.ones_like(preds, dtype=torch.bool) if mask is None else (mask > 0.5).expand_as(preds)
-        seen = valid.flatten(1).any(1)
-        self.total += self.values(preds, target, valid)[seen].double().sum()
-        self.samples += seen.sum()
-
-    def compute(self) -> Tensor:
-        """The mean over pictures."""
-        return (self.total / self.samples).float()
+        self.add(self.values(preds, target, valid), valid.flatten(1).any(1))
 
 
 def mean_inside(values: Tensor, valid: Tensor) -> Tensor:
