@@ -55,7 +55,8 @@ class Deep3DFace(ZooModule):
         morphable: The face model: "procedural", "bfm:PATH", "ict:PATH" or "flame:PATH".
         backbone: R-Net's backbone, by its name in timm; the paper's is ``resnet50``.
         backbone_weights: A file that training starts from: a backbone's own weights (torchvision's, timm's), or those
-            of a Deep3DFace for another face model, of which the backbone is taken.
+            of a Deep3DFace for another face model, of which the backbone is taken. It does not count where whole
+            weights are given, such as those of an earlier stage.
         size: Height and width of the pictures that the network sees; the paper's is 224. Others are resized to it.
         lighting: ``encoded`` multiplies texture and shading as displayed, as the paper does; ``linear`` in linear
             light; ``auto`` is ``encoded`` for BFM, whose scans were lit, and ``linear`` for the others.
@@ -127,6 +128,8 @@ class Deep3DFace(ZooModule):
             raise UserError("learn=sets trains C-Net, so it needs a width: --model.confidence_channels 256.")
         if not 0 < drawn_share <= 1:
             raise UserError(f"drawn_share is {drawn_share}; it is a share above 0, at most 1.")
+        if perception not in ("none", "embedded") and not perception.startswith("arcface:"):
+            raise UserError(f"perception is '{perception}'; take embedded, arcface:PATH or none.")
         self.size, self.learn, self.perception, self.drawn_share = size, learn, perception, drawn_share
         self.backbone_weights = backbone_weights
         try:
@@ -147,6 +150,8 @@ class Deep3DFace(ZooModule):
         self._recognition: list[nn.Module] = []  # in a list, since it is neither trained nor saved
         if learn == "sets":
             self.network.requires_grad_(False)
+        elif self.confidence is not None:
+            self.confidence.requires_grad_(False)  # no loss of single pictures reaches it
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Reconstruct the face in each picture.
@@ -208,6 +213,10 @@ class Deep3DFace(ZooModule):
 
     def answer(self, batch: Batch) -> dict[str, Tensor]:
         """The reconstruction of a batch, drawn; of sets of pictures of one person with one identity for each person."""
+        if "landmarks" not in batch:
+            raise UserError(
+                "'landmarks' is missing; Deep3DFace learns from the 68 points of a face, such as --data face_photos."
+            )
         image = self._resized(batch["image"])
         shallow, pooled = self.network.features(image)
         coefficients = self.network.heads(pooled).float()
@@ -246,10 +255,9 @@ class Deep3DFace(ZooModule):
             "gamma": parts["gamma"],
             "colours": decoded["texture"],
             "rendered": rendered["image"],
-            "rendered_mask": mask,
             "drawn": rendered["image"] * mask + image * (1 - mask),
             "picture": image,
-            "attention": skin_probability(image) * mask,
+            "attention": skin_probability(image) * mask * (self._resized(batch["mask"]) if "mask" in batch else 1),
         }
         return told | self._held_against_truth(told, batch) | self._recognised(told, batch)
 
@@ -257,6 +265,8 @@ class Deep3DFace(ZooModule):
         """Shapes (decimetres) and colours of the face's front, and the true ones where the batch has coefficients."""
         if not all(name in batch and batch[name].shape[1] == told[name].shape[1] for name in _BASES):
             return {}
+        if (self.decoder.model.expression_prior == "unit") != bool((batch["expression"] >= 0).all()):
+            return {}  # blend shapes are never below 0, standard deviations are: another model's, of the same sizes
         found: dict[str, Tensor] = {}
         for prefix, source in (("", told), ("true_", batch)):
             identity, expression, texture = (source[name].detach().float() for name in _BASES)
@@ -327,6 +337,7 @@ class Deep3DFace(ZooModule):
 
     def starting_weights(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Those of a trained R-Net; a C-Net that they lack begins as plain averaging."""
+        self.backbone_weights = None  # `setup` must put no bare backbone over whole weights
         own = {name: value for name, value in self.state_dict().items() if name.startswith("confidence.")}
         given = {name: value for name, value in state.items() if self.confidence or not name.startswith("confidence.")}
         return {**own, **given}
