@@ -16,8 +16,9 @@ from zoo.render.sh import flip_light
 
 __all__ = ["UNFLIPPABLE", "crop_window", "flip_coins", "hflip", "recolour", "refuse_unflippable"]
 
-UNFLIPPABLE = ("identity", "expression", "texture", "vertices", "triangles")
-"""Keys without a mirror image: the other person's coefficients are not known, and a mesh would turn inside out."""
+UNFLIPPABLE = ("identity", "expression", "texture", "embedding", "vertices", "triangles")
+"""Keys without a mirror image: the other person's coefficients and embedding are not known, and a mesh would turn
+inside out."""
 
 _MAPS = (
     "image",

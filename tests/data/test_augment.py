@@ -94,7 +94,7 @@ def test_every_key_of_the_contract_has_a_rule() -> None:
         sizes = {"B": 2, "H": 4, "W": 4, "K": 3, "V": 6, "T": 5, "P": 3, "L": 2, "1|3": 3}
         shape = [sizes[name] if name in sizes else int(name) for name in KEYS[key].shape]
         batch = {key: torch.ones(shape, dtype=KEYS[key].dtype), "mask": torch.ones(2, 1, 4, 4)}
-        if key in ("identity", "expression", "texture", "vertices", "triangles"):
+        if key in ("identity", "expression", "texture", "embedding", "vertices", "triangles"):
             with pytest.raises(UserError, match=f"{key} cannot be mirrored.*flip to false"):
                 hflip(batch)
         else:

@@ -83,7 +83,7 @@ def aligned_boxes(points: Tensor, size: int = _SIZE) -> tuple[Tensor, Tensor]:
         >>> points = torch.tensor([[[69.0, 70.0], [131.0, 70.0], [100.0, 104.0], [75.0, 138.0], [125.0, 138.0]]])
         >>> centre, side = aligned_boxes(points)
         >>> [round(v) for v in (*centre[0].tolist(), side.item())]
-        [100, 99, 220]
+        [100, 100, 221]
     """
     density, origin = _fit(points)
     side = density * (_SIZE / _DECIMETRE)
